@@ -1,0 +1,1 @@
+"""The composition root: wires the concrete parts together; the Python API."""

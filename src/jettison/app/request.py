@@ -1,0 +1,90 @@
+"""What a build is asked for: `docker build`'s options as data."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import IO
+
+from jettison.model.digest import Digest
+from jettison.model.platform import Platform
+from jettison.plan.steps import Ulimit
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """One ``--output``: ``type`` is oci, docker, tar, local, image or registry.
+
+    ``dest`` is a path, ``-`` for standard output, or None (type image needs none). ``options``
+    are the remaining key=value pairs as written (``compression``, ``push``, ``name`` …).
+    """
+
+    type: str
+    dest: str | None = None
+    options: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class SecretSpec:
+    """One ``--secret``: the value is in file ``path`` or in environment variable ``env``."""
+
+    id: str
+    path: str | None = None
+    env: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SshSpec:
+    """One ``--ssh``: agent sockets or private key files; none means $SSH_AUTH_SOCK."""
+
+    id: str = "default"
+    paths: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class BuildRequest:
+    """Everything one ``jettison build`` asks for.
+
+    ``context`` is a directory, ``-`` (standard input: a tar or a Dockerfile), a git or http(s)
+    URL, or a tar file. ``dockerfile`` is a path, ``-``, or None for ``Dockerfile`` in the context.
+    ``no_cache`` None: use the cache; (): ignore it for all stages; names: for these stages.
+    """
+
+    context: str
+    dockerfile: str | None = None
+    tags: tuple[str, ...] = ()
+    outputs: tuple[Output, ...] = ()
+    build_args: dict[str, str] = field(default_factory=dict)
+    target: str = ""
+    platforms: tuple[Platform, ...] = ()
+    labels: dict[str, str] = field(default_factory=dict)
+    annotations: dict[str, str] = field(default_factory=dict)
+    secrets: tuple[SecretSpec, ...] = ()
+    ssh: tuple[SshSpec, ...] = ()
+    build_contexts: dict[str, str] = field(default_factory=dict)
+    allow: frozenset[str] = frozenset()
+    no_cache: tuple[str, ...] | None = None
+    pull: bool = False
+    network: str = "default"
+    add_hosts: tuple[tuple[str, str], ...] = ()
+    shm_size: int = 0
+    ulimits: tuple[Ulimit, ...] = ()
+    cgroup_parent: str = ""
+    host_ca: bool = False
+    iidfile: str | None = None
+    metadata_file: str | None = None
+    stdin: IO[bytes] | None = None
+    stdout: IO[bytes] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BuildResult:
+    """What a build made.
+
+    ``digest`` is that of the manifest (or of the index, for several platforms), ``image_id`` that
+    of the config (empty for several), ``metadata`` what --metadata-file holds (buildx's keys).
+    """
+
+    digest: Digest
+    image_id: str
+    names: tuple[str, ...]
+    metadata: dict[str, object]

@@ -1,0 +1,1 @@
+"""The Dockerfile language: text -> positioned AST -> typed instructions. No I/O."""

@@ -1,0 +1,228 @@
+"""Typed instructions: what a Dockerfile says, before any variable is expanded.
+
+Second of the two levels of the front end. Words are raw: quotes, escapes and ``$`` are still in
+them, because they are resolved against the state of the stage in which the instruction runs
+(`expand`). Names follow the Dockerfile reference.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from jettison.model.span import Span
+
+
+@dataclass(frozen=True, slots=True)
+class Heredoc:
+    """A here-document: ``name`` is its delimiter, ``expand`` false if that was quoted.
+
+    ``content`` is the body with ``<<-`` tabs already removed, every line ending in a newline.
+    ``descriptor`` is N of ``N<<EOF`` (0 if none is written).
+    """
+
+    name: str
+    content: str
+    expand: bool
+    chomp: bool
+    descriptor: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class KeyValue:
+    """``key=value`` as written; ``legacy`` for ``ENV key rest of the line``."""
+
+    key: str
+    value: str
+    legacy: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ArgValue:
+    """One word of ARG; ``value`` None if it has no default."""
+
+    key: str
+    value: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Instruction:
+    """``text`` is the instruction as written, continuations joined (``COPY a b``)."""
+
+    span: Span
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShellWords:
+    """A command: exec form (``words``) or shell form (``words`` has one element, the text).
+
+    ``heredocs`` are those of a shell-form RUN, in order of appearance.
+    """
+
+    words: tuple[str, ...]
+    shell: bool
+    heredocs: tuple[Heredoc, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class From(Instruction):
+    image: str
+    name: str | None = None
+    """Stage name, lower-cased."""
+    platform: str | None = None
+    raw_name: str | None = None
+    """Stage name as written (checks look at its casing)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Arg(Instruction):
+    values: tuple[ArgValue, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Env(Instruction):
+    values: tuple[KeyValue, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Label(Instruction):
+    values: tuple[KeyValue, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mount:
+    """One ``RUN --mount``, values unexpanded; what is not written is None (or empty)."""
+
+    type: str = "bind"
+    source: str | None = None
+    from_: str | None = None
+    target: str | None = None
+    read_only: bool | None = None
+    id: str | None = None
+    sharing: str | None = None
+    required: bool = False
+    mode: str | None = None
+    uid: str | None = None
+    gid: str | None = None
+    size: str | None = None
+    env: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run(Instruction):
+    command: ShellWords
+    mounts: tuple[Mount, ...] = ()
+    """Mounts as typed when no value held a variable; see `mount_texts`."""
+    mount_texts: tuple[str, ...] = ()
+    """The ``--mount`` values as written; `mounts.parse_mount` types one after expansion."""
+    network: str | None = None
+    security: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Copy(Instruction):
+    """COPY and ADD: ``sources`` and ``dest`` are raw words; heredocs are sources too.
+
+    A source that is a heredoc stands in ``heredocs`` under its position in ``sources``.
+    """
+
+    add: bool
+    sources: tuple[str, ...]
+    dest: str
+    heredocs: dict[int, Heredoc] = field(default_factory=dict)
+    from_: str | None = None
+    chown: str | None = None
+    chmod: str | None = None
+    link: bool = False
+    parents: bool = False
+    exclude: tuple[str, ...] = ()
+    keep_git_dir: bool | None = None
+    checksum: str | None = None
+    unpack: bool | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Workdir(Instruction):
+    path: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class User(Instruction):
+    user: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Expose(Instruction):
+    ports: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Volume(Instruction):
+    paths: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StopSignal(Instruction):
+    signal: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shell(Instruction):
+    words: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cmd(Instruction):
+    command: ShellWords
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entrypoint(Instruction):
+    command: ShellWords
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Healthcheck(Instruction):
+    """``test`` is ("NONE",), ("CMD", …) or ("CMD-SHELL", text); durations in nanoseconds."""
+
+    test: tuple[str, ...]
+    interval: int = 0
+    timeout: int = 0
+    start_period: int = 0
+    start_interval: int = 0
+    retries: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Maintainer(Instruction):
+    name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Onbuild(Instruction):
+    """``expression`` is the trigger as it will be stored in the image (heredocs appended)."""
+
+    expression: str
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """A FROM and what follows it, up to the next FROM."""
+
+    index: int
+    base: From
+    instructions: tuple[Instruction, ...]
+
+    @property
+    def name(self) -> str | None:
+        return self.base.name
+
+
+@dataclass(frozen=True, slots=True)
+class Dockerfile:
+    """A whole typed Dockerfile. ``directives`` holds syntax, escape and check as written."""
+
+    escape: str
+    directives: dict[str, str]
+    global_args: tuple[Arg, ...]
+    stages: tuple[Stage, ...]

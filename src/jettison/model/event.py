@@ -1,0 +1,79 @@
+"""What a long operation tells whoever watches: a stream of small frozen events.
+
+Lower layers emit events to an Observer and never print. The command line turns them into the
+live view, plain lines, or JSON.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from jettison.model.span import Span
+
+
+@dataclass(frozen=True, slots=True)
+class StepStarted:
+    """A vertex of the progress view begins; ``number``/``total`` count within the build."""
+
+    id: str
+    name: str
+    started: float  # seconds since the epoch
+
+
+@dataclass(frozen=True, slots=True)
+class StepLog:
+    """Output of a RUN: bytes exactly as written; ``stream`` is 1 (stdout) or 2 (stderr)."""
+
+    id: str
+    stream: int
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class StepProgress:
+    """Bytes moved so far by a part of a step (a layer, a copy); ``total`` 0 if unknown."""
+
+    id: str
+    part: str
+    current: int
+    total: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class StepFinished:
+    """The end of a vertex: cached, done, failed (``error`` set) or cancelled."""
+
+    id: str
+    name: str
+    finished: float
+    cached: bool = False
+    cancelled: bool = False
+    error: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Warned:
+    """Something the user should know; ``code`` is stable, ``url`` explains it where there is one."""
+
+    code: str
+    message: str
+    span: Span | None = None
+    url: str | None = None
+    detail: str | None = None
+
+
+Event = StepStarted | StepLog | StepProgress | StepFinished | Warned
+
+
+class Observer(Protocol):
+    """Receives events, from any thread; must be quick and must not raise."""
+
+    def emit(self, event: Event) -> None: ...
+
+
+class Silent:
+    """An observer that drops everything."""
+
+    def emit(self, event: Event) -> None:
+        """Drop the event."""

@@ -1,0 +1,23 @@
+"""A finding: what a check noticed, shared by lint, audit and slim."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from jettison.model.span import Span
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """``code`` is stable (``StageNameCasing``); ``severity`` is error, warning or note.
+
+    ``fix`` says in words what to do; ``url`` is the page that documents the rule.
+    """
+
+    code: str
+    severity: str
+    message: str
+    where: Span | None = None
+    evidence: str = ""
+    fix: str = ""
+    url: str = ""

@@ -1,0 +1,39 @@
+"""Where in which text something stands."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class SourceText:
+    """A text and the name it is shown under (a path, or ``<stdin>``)."""
+
+    name: str
+    text: str = field(repr=False)
+
+    def line(self, number: int) -> str:
+        """Line ``number`` (1-based) without its line end; empty if there is no such line."""
+        lines = self.text.split("\n")
+        return lines[number - 1].rstrip("\r") if 0 < number <= len(lines) else ""
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A range of lines in a source text; the column points at where it begins.
+
+    ``line``, ``column`` and ``end_line`` count from 1, ``end_line`` is inclusive; ``column``
+    counts characters.
+    """
+
+    source: SourceText = field(repr=False)
+    line: int
+    column: int = 1
+    end_line: int = 0
+
+    @property
+    def file(self) -> str:
+        return self.source.name
+
+    def __str__(self) -> str:
+        return f"{self.source.name}:{self.line}"
