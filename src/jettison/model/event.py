@@ -54,7 +54,7 @@ class StepFinished:
 
 @dataclass(frozen=True, slots=True)
 class Warned:
-    """Something the user should know; ``code`` is stable, ``url`` explains it where there is one."""
+    """Something the user should know; ``code`` is stable, ``url`` explains it."""
 
     code: str
     message: str

@@ -32,7 +32,7 @@ class Reference:
 
     @property
     def familiar(self) -> str:
-        """The short form people write: ``debian:bookworm`` for ``docker.io/library/debian:bookworm``."""
+        """What people write: ``debian:12`` for ``docker.io/library/debian:12``."""
         if self.host != DEFAULT_HOST:
             return str(self)
         return str(self)[len(DEFAULT_HOST) + 1 :].removeprefix("library/")
