@@ -1,0 +1,53 @@
+# make install   system packages and .venv/bin/jettison
+# make demo      a real Go service: from a fat image to a few megabytes, measured
+# make test      everything CI runs: lint, types, unit and integration tests
+# make lint      ruff and mypy
+# make bench     ratios against the builders found on this machine
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+DEV := $(VENV)/.installed-dev
+
+.PHONY: install demo test lint bench lock clean
+.DELETE_ON_ERROR:
+
+install: $(STAMP)
+
+$(STAMP): requirements.lock pyproject.toml scripts/system-packages
+	scripts/system-packages run
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --require-hashes -r requirements.lock
+	$(BIN)/pip install --quiet --no-deps -e .
+	touch $@
+
+$(DEV): $(STAMP) requirements-dev.lock
+	scripts/system-packages test
+	$(BIN)/pip install --quiet --require-hashes -r requirements-dev.lock
+	touch $@
+
+demo: install
+	scripts/system-packages demo
+	$(BIN)/python scripts/demo.py
+
+lint: $(DEV)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+test: $(DEV) lint
+	$(BIN)/python -m pytest -n 2 --dist worksteal $(PYTEST_ARGS)
+
+bench: install
+	$(BIN)/python scripts/bench.py $(BENCH_ARGS)
+
+# Renews both lock files from pyproject.toml (needs uv).
+lock:
+	uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header \
+	  --python-version 3.11 pyproject.toml -o requirements.lock
+	uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header \
+	  --python-version 3.11 --extra dev pyproject.toml -o requirements-dev.lock
+
+clean:
+	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache

@@ -1,0 +1,60 @@
+"""Cache keys, derived from every field of a step."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable
+from dataclasses import fields, is_dataclass
+
+from jettison.model.platform import Platform
+from jettison.plan.steps import BindMount, CacheMount, PathSource, Step
+
+Reader = PathSource | BindMount | CacheMount | None
+"""Through what a step reads another: a copy source, a mount, or None for its root."""
+
+Reference = Callable[[Reader, Step], str]
+"""What stands in the key for an input step that is read through the given reader."""
+
+_VERSION = 1  # raised when the meaning of a step changes, so that older records are not found
+
+
+def describe(step: Step, reference: Reference) -> list[object]:
+    """Everything that identifies ``step``, as JSON-able data: its kind and each of its fields.
+
+    A step in a field is replaced by what ``reference`` gives for it. The description is what a
+    cache record keeps, so that a miss can be explained field by field.
+    """
+    return [
+        type(step).__name__,
+        *([spec.name, _plain(getattr(step, spec.name), None, reference)] for spec in fields(step)),
+    ]
+
+
+def key_of(kind: str, description: list[object]) -> str:
+    """The key of a description; ``kind`` keeps definition and content keys apart."""
+    text = json.dumps([_VERSION, kind, description], ensure_ascii=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _plain(value: object, reader: Reader, reference: Reference) -> object:
+    if isinstance(value, Step):
+        return reference(reader, value)
+    if value is None or isinstance(value, str | int):
+        return value
+    if isinstance(value, bytes):
+        return ["bytes", hashlib.sha256(value).hexdigest()]
+    if isinstance(value, tuple):
+        return [_plain(item, reader, reference) for item in value]
+    if isinstance(value, Platform):
+        return str(value)
+    if is_dataclass(value) and not isinstance(value, type):
+        through = value if isinstance(value, PathSource | BindMount | CacheMount) else reader
+        return [
+            type(value).__name__,
+            *(
+                [spec.name, _plain(getattr(value, spec.name), through, reference)]
+                for spec in fields(value)
+            ),
+        ]
+    raise TypeError(f"{type(value).__name__} in a step has no canonical form")

@@ -1,0 +1,234 @@
+"""Solves a step graph: looks up, then runs what is missing."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Protocol
+
+from jettison.errors import Cancelled, JettisonError
+from jettison.model.event import Observer, StepFinished, StepStarted
+from jettison.plan.steps import Local, PathSource, Source, Step, StepInfo
+from jettison.solve.graph import ancestors, base_sources, readers
+from jettison.solve.keys import Reader, describe, key_of
+from jettison.solve.lookup import Lookup, Records, Snapshot
+from jettison.solve.schedule import run_all
+
+SnapshotOf = Callable[[Step], Snapshot]
+
+
+class Workbench(Protocol):
+    """Everything about steps that touches the disk, the network or a container."""
+
+    def local_digest(self, step: Step, reader: Reader, local: Local) -> str:
+        """The content digest of what ``step`` selects from a build context."""
+        ...
+
+    def pin(self, step: Step) -> str | None:
+        """What a remote source is at this moment (an ETag, a commit); None for other steps."""
+        ...
+
+    def image_layers(self, source: Source) -> Snapshot:
+        """The layer ids an image has in the store, whether they are unpacked yet or not."""
+        ...
+
+    def unpacked(self, snapshot: Snapshot) -> bool:
+        """Whether all layers are on disk."""
+        ...
+
+    def read_digest(self, step: Step, reader: Reader, layers: Snapshot) -> str:
+        """The content digest of what ``step`` reads from an unpacked snapshot."""
+        ...
+
+    def execute(self, step: Step, info: StepInfo, vertex: str, snapshot_of: SnapshotOf) -> Snapshot:
+        """Do the step; all its inputs are unpacked."""
+        ...
+
+
+class Solver:
+    """One build's solving. ``vertex`` ids in events are definition keys."""
+
+    def __init__(
+        self,
+        infos: Mapping[Step, StepInfo],
+        records: Records,
+        workbench: Workbench,
+        observer: Observer,
+        *,
+        cancel: threading.Event,
+        workers: int,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._infos = infos
+        self._records = records
+        self._bench = workbench
+        self._observer = observer
+        self._cancel = cancel
+        self._workers = workers
+        self._clock = clock
+        self._results: dict[str, Snapshot] = {}
+
+    def solve(self, roots: Iterable[Step]) -> dict[Step, Snapshot]:
+        """The snapshot of each root.
+
+        Raises StepError (with the span of the instruction) for the first step that fails, after
+        all others have been stopped; Cancelled if the build was cancelled.
+        """
+        roots = list(roots)
+        order = ancestors(roots)
+        self._order = order
+        bench = self._bench
+        self._lookup = Lookup(
+            order,
+            self._infos,
+            self._records,
+            local_digest=self._located(bench.local_digest),
+            pin=self._pin,
+            image_layers=bench.image_layers,
+        )
+        self._results.update(self._lookup.hits)
+        self._steps = {self._lookup.keys[s]: s for s in reversed(order) if s in self._lookup.keys}
+        waits_for = self._missing(roots)
+        self._announce_hits(waits_for)
+        run_all(waits_for, self._run, workers=self._workers, cancel=self._cancel)
+        return {root: self._results[self._lookup.keys[root]] for root in roots}
+
+    def _info(self, step: Step) -> StepInfo:
+        return self._infos.get(step) or StepInfo(name=type(step).__name__.lower())
+
+    def _located(
+        self, digest: Callable[[Step, Reader, Local], str]
+    ) -> Callable[[Step, Reader, Local], str]:
+        """``digest``, with its errors placed at the instruction that selects."""
+
+        def located(step: Step, reader: Reader, local: Local) -> str:
+            try:
+                return digest(step, reader, local)
+            except JettisonError as error:
+                info = self._info(step)
+                vertex = f"select {id(step)}"
+                self._observer.emit(StepStarted(vertex, info.name, self._clock()))
+                self._finish(vertex, info, error=error.message)
+                raise error.at(info.span) from None
+
+        return located
+
+    def _pin(self, step: Step) -> str | None:
+        try:
+            return self._bench.pin(step)
+        except JettisonError as error:
+            raise error.at(self._info(step).span) from None
+
+    def _missing(self, roots: Iterable[Step]) -> dict[str, frozenset[str]]:
+        """The steps that must run, by key, each with those it waits for."""
+        keys, hit = self._lookup.keys, self._lookup.hit
+        waits_for: dict[str, frozenset[str]] = {}
+        pending = [s for s in roots if hit(s) is None]
+        while pending:
+            step = pending.pop()
+            if keys[step] in waits_for:
+                continue
+            needs = list(self._needs(step))
+            waits_for[keys[step]] = frozenset(keys[s] for s in needs)
+            pending += needs
+        return waits_for
+
+    def _needs(self, step: Step) -> Iterator[Step]:
+        """The jobs ``step`` waits for: inputs without a result, and base images to unpack."""
+        if isinstance(step, Source):
+            return
+        for _, source in readers(step):
+            if isinstance(source, Local):
+                continue
+            if not isinstance(source, Source) and self._lookup.hit(source) is None:
+                yield source
+                continue
+            for image in base_sources(source):
+                if not self._bench.unpacked(self._bench.image_layers(image)):
+                    yield image
+
+    def _announce_hits(self, waits_for: Mapping[str, frozenset[str]]) -> None:
+        seen = set(waits_for)
+        for step in self._order:
+            if isinstance(step, Local) or self._lookup.keys[step] in seen:
+                continue
+            seen.add(self._lookup.keys[step])
+            info = self._info(step)
+            vertex = self._lookup.keys[step]
+            self._observer.emit(StepStarted(vertex, info.name, self._clock()))
+            self._finish(vertex, info, cached=True)
+
+    def _finish(
+        self,
+        vertex: str,
+        info: StepInfo,
+        *,
+        cached: bool = False,
+        cancelled: bool = False,
+        error: str | None = None,
+    ) -> None:
+        self._observer.emit(
+            StepFinished(vertex, info.name, self._clock(), cached, cancelled, error)
+        )
+
+    def _run(self, key: str) -> None:
+        """One job, in a worker thread."""
+        step = self._steps[key]
+        info = self._info(step)
+        self._observer.emit(StepStarted(key, info.name, self._clock()))
+        try:
+            cached = self._solve_one(step, key, info)
+        except Cancelled:
+            self._finish(key, info, cancelled=True)
+            raise
+        except JettisonError as error:
+            if self._cancel.is_set():
+                self._finish(key, info, cancelled=True)
+                raise Cancelled from None
+            self._finish(key, info, error=error.message)
+            raise error.at(info.span) from None
+        except BaseException as error:
+            self._finish(key, info, error=f"{type(error).__name__}: {error}")
+            raise
+        self._finish(key, info, cached=cached)
+
+    def _solve_one(self, step: Step, key: str, info: StepInfo) -> bool:
+        """Find the step by its content or execute it; returns whether it was found."""
+        name, parts = info.name, self._lookup.descriptions[key]
+        content_key = None
+        if not isinstance(step, Source):
+            content_key = key_of("content", describe(step, self._by_content(step)))
+            if not self._lookup.ignores_cache(step):
+                found = self._records.get(content_key)
+                if found is not None:
+                    self._records.put(key, found, name=name, parts=parts)
+                    self._results[key] = found
+                    return True
+        layers = self._bench.execute(step, info, key, self._snapshot_of)
+        self._results[key] = layers
+        if content_key is not None:
+            self._records.put(content_key, layers, name=name, parts=parts)
+            self._records.put(key, layers, name=name, parts=parts)
+        return False
+
+    def _snapshot_of(self, step: Step) -> Snapshot:
+        return self._results[self._lookup.keys[step]]
+
+    def _by_content(self, step: Step) -> Callable[[Reader, Step], str]:
+        def reference(reader: Reader, source: Step) -> str:
+            if isinstance(source, Local):
+                return self._bench.local_digest(step, reader, source)
+            layers = self._snapshot_of(source)
+            if isinstance(reader, PathSource) or (reader is not None and not _seeds(reader)):
+                return self._bench.read_digest(step, reader, layers)
+            return ",".join(layers)
+
+        return reference
+
+
+def _seeds(reader: Reader) -> bool:
+    """A cache mount only starts from what it names: its key needs no reading of it."""
+    from jettison.plan.steps import CacheMount
+
+    return isinstance(reader, CacheMount)
