@@ -50,13 +50,27 @@ class Measured:
 def main() -> int:
     if not image_exists("debian:bookworm"):
         say("bootstrapping debian:bookworm from signed packages")
-        run([str(ROOT / "scripts" / "debian-base"), "bookworm"], env=dict(ENVIRON, JETTISON=JETTISON))
+        run(
+            [str(ROOT / "scripts" / "debian-base"), "bookworm"],
+            env=dict(ENVIRON, JETTISON=JETTISON),
+        )
     columns = {}
     for name, dockerfile in (("fat", "Dockerfile.fat"), ("lean", "Dockerfile")):
         tag = f"clock:{name}"
         say(f"building {tag} from examples/go/{dockerfile}")
         began = time.monotonic()
-        run([JETTISON, "build", "--no-cache", "-f", str(EXAMPLE / dockerfile), "-t", tag, str(EXAMPLE)])
+        run(
+            [
+                JETTISON,
+                "build",
+                "--no-cache",
+                "-f",
+                str(EXAMPLE / dockerfile),
+                "-t",
+                tag,
+                str(EXAMPLE),
+            ]
+        )
         build = time.monotonic() - began
         columns[name] = measure(tag)
         columns[name].build = build
@@ -113,7 +127,9 @@ def measure(tag: str) -> Measured:
                 if member.name.endswith("var/lib/dpkg/status"):
                     status = tar.extractfile(member)
                     assert status is not None
-                    packages = {x for x in status.read().decode().split("\n") if x.startswith("Package: ")}
+                    packages = {
+                        x for x in status.read().decode().split("\n") if x.startswith("Package: ")
+                    }
     shells = {n for n in sizes if Path(n).name in SHELLS and Path(n).parent.name == "bin"}
     return Measured(disk, sum(x["size"] for x in layers), len(sizes), len(packages), len(shells))
 
@@ -181,15 +197,12 @@ def https_server() -> Iterator[tuple[str, Path]]:
     work = STORE / "demo-tls"
     shutil.rmtree(work, ignore_errors=True)
     work.mkdir(parents=True)
-    openssl = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256",
-               "-nodes", "-days", "2"]  # fmt: skip
-    quiet = {"check": True, "cwd": work, "capture_output": True}
-    subprocess.run([*openssl, "-keyout", "ca.key", "-out", "ca.pem", "-subj", "/CN=demo CA"], **quiet)  # type: ignore[call-overload] # one dict for three calls
-    subprocess.run(
-        [*openssl, "-keyout", "key.pem", "-out", "cert.pem", "-subj", "/CN=localhost", "-CA", "ca.pem",
-         "-CAkey", "ca.key", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1"],
-        **quiet,
-    )  # type: ignore[call-overload] # as above # fmt: skip
+    new_key = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2".split()
+    ca = ["-keyout", "ca.key", "-out", "ca.pem", "-subj", "/CN=demo CA"]
+    leaf = ["-keyout", "key.pem", "-out", "cert.pem", "-subj", "/CN=localhost"]
+    signed = ["-CA", "ca.pem", "-CAkey", "ca.key", "-addext", "subjectAltName=IP:127.0.0.1"]
+    for arguments in (ca, leaf + signed):
+        subprocess.run([*new_key, *arguments], check=True, cwd=work, capture_output=True)
 
     class Hello(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -215,29 +228,36 @@ def https_server() -> Iterator[tuple[str, Path]]:
 
 
 def table(fat: Measured, lean: Measured) -> str:
-    def megabytes(n: float) -> str:
-        return f"{n / 1e6:,.1f} MB"
-
-    def seconds(n: float) -> str:
-        return f"{n:.2f} s"
-
     rows = [
-        ("on disk", megabytes(fat.disk), megabytes(lean.disk), fat.disk / lean.disk),
-        ("compressed", megabytes(fat.compressed), megabytes(lean.compressed), fat.compressed / lean.compressed),
-        ("files", f"{fat.files:,}", f"{lean.files:,}", fat.files / lean.files),
-        ("Debian packages", f"{fat.packages:,}", f"{lean.packages:,}", 0),
-        ("shell inside", yes(fat.shells), yes(lean.shells), 0),
-        ("build, no cache", seconds(fat.build), seconds(lean.build), fat.build / lean.build),
-        ("first answer", seconds(fat.answer), seconds(lean.answer), fat.answer / lean.answer),
-    ]  # fmt: skip
+        ("on disk", megabytes, fat.disk, lean.disk),
+        ("compressed", megabytes, fat.compressed, lean.compressed),
+        ("files", count, fat.files, lean.files),
+        ("Debian packages", count, fat.packages, lean.packages),
+        ("shell inside", yes, fat.shells, lean.shells),
+        ("build, no cache", seconds, fat.build, lean.build),
+        ("first answer", seconds, fat.answer, lean.answer),
+    ]
     lines = [f"{'examples/go':16} {'Dockerfile.fat':>15} {'Dockerfile':>12} {'ratio':>8}"]
-    for name, before, after, ratio in rows:
-        lines.append(f"{name:16} {before:>15} {after:>12} {f'{ratio:.1f}x' if ratio else '':>8}")
+    for name, shown, before, after in rows:
+        ratio = f"{before / after:.1f}x" if after and shown is not yes else ""
+        lines.append(f"{name:16} {shown(before):>15} {shown(after):>12} {ratio:>8}")
     return "\n".join(lines)
 
 
-def yes(count: int) -> str:
-    return "yes" if count else "no"
+def megabytes(n: float) -> str:
+    return f"{n / 1e6:,.1f} MB"
+
+
+def seconds(n: float) -> str:
+    return f"{n:.2f} s"
+
+
+def count(n: float) -> str:
+    return f"{n:,.0f}"
+
+
+def yes(n: float) -> str:
+    return "yes" if n else "no"
 
 
 if __name__ == "__main__":

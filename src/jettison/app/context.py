@@ -1,0 +1,177 @@
+"""Opening a build context: whatever the user names becomes a directory and a Dockerfile."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import IO
+
+from jettison.errors import JettisonError, NotFoundError, UsageError
+from jettison.model.event import Observer
+from jettison.model.span import SourceText
+
+_GIT_URL = re.compile(
+    r"^(?:git://|ssh://|git@[^/]+:|github\.com/|https?://[^#?]+\.git(?:[#?]|$))", re.IGNORECASE
+)
+_MAX_DOCKERFILE = 16 << 20  # bytes
+_NAMES = ("Dockerfile", "dockerfile")
+
+
+@dataclass(frozen=True, slots=True)
+class BuildContext:
+    """``directory`` holds the files; ``ignore`` is the .dockerignore in force, if any."""
+
+    directory: str
+    dockerfile: SourceText
+    ignore: SourceText | None
+
+
+def is_git_url(text: str) -> bool:
+    """Whether docker build would clone ``text`` rather than fetch it or look for a directory."""
+    return bool(_GIT_URL.match(text))
+
+
+def is_url(text: str) -> bool:
+    return text.lower().startswith(("http://", "https://"))
+
+
+def open_context(
+    context: str,
+    dockerfile: str | None,
+    *,
+    scratch: str,
+    stdin: IO[bytes] | None,
+    environ: Mapping[str, str],
+    observer: Observer,
+) -> BuildContext:
+    """Bring the context into a local directory (``scratch`` is free for what is fetched) and read
+    the Dockerfile.
+
+    Raises NotFoundError if either does not exist, UsageError if standard input is wanted for
+    both, ArchiveError for a malformed tar.
+    """
+    if context == "-" and dockerfile == "-":
+        raise UsageError("standard input cannot be both the build context and the Dockerfile")
+    piped = _read_all(stdin) if dockerfile == "-" else None
+    directory, text = _directory_of(context, scratch, stdin, environ)
+    if piped is not None:
+        return BuildContext(directory, SourceText("Dockerfile", piped), _ignore(directory, None))
+    if text is not None:  # the context itself was a Dockerfile
+        return BuildContext(directory, SourceText("Dockerfile", text), None)
+    local = directory == context
+    path = _dockerfile_path(directory, dockerfile, local=local)
+    source = SourceText(os.path.basename(path), _read_text(path))
+    return BuildContext(directory, source, _ignore(directory, path))
+
+
+def materialize(context: str, scratch: str, environ: Mapping[str, str]) -> str:
+    """The directory of a named context: a local one as it is, anything else fetched."""
+    directory, text = _directory_of(context, scratch, None, environ)
+    if text is not None:
+        raise JettisonError(f"{context} is a single file, not a directory or an archive")
+    return directory
+
+
+def _directory_of(
+    context: str, scratch: str, stdin: IO[bytes] | None, environ: Mapping[str, str]
+) -> tuple[str, str | None]:
+    """The context's directory, or an empty one and the Dockerfile's text."""
+    if context == "-":
+        if stdin is None:
+            raise UsageError("there is no standard input to read the build context from")
+        return _unpack_or_text(stdin, scratch)
+    if is_git_url(context):
+        return _clone(context, scratch, environ), None
+    if is_url(context):
+        from jettison.solve.http import fetch
+
+        with fetch(context) as answer:
+            assert answer.body is not None
+            return _unpack_or_text(answer.body, scratch)
+    if os.path.isdir(context):
+        return context, None
+    if os.path.isfile(context):
+        with open(context, "rb") as stream:
+            directory, text = _unpack_or_text(stream, scratch)
+        if text is not None:
+            raise JettisonError(
+                f"{context} is neither a directory nor a tar archive",
+                hint="give the Dockerfile with -f and a directory as context",
+            )
+        return directory, None
+    raise NotFoundError(f"path {context!r} not found", hint="the build context is a directory")
+
+
+def _unpack_or_text(stream: IO[bytes], scratch: str) -> tuple[str, str | None]:
+    from jettison.fs.archive import unpack_context
+    from jettison.fs.peek import Peekable
+
+    os.makedirs(scratch, exist_ok=True)
+    peekable = Peekable(stream)
+    if peekable.looks_like_archive():
+        unpack_context(peekable, scratch)
+        return scratch, None
+    return scratch, _decode(peekable.read(_MAX_DOCKERFILE + 1), "Dockerfile")
+
+
+def _clone(url: str, scratch: str, environ: Mapping[str, str]) -> str:
+    from jettison.plan.giturl import parse_git_url
+    from jettison.solve.git import Repository
+
+    os.makedirs(scratch, exist_ok=True)
+    parsed = parse_git_url(url)
+    repository = Repository(parsed.url, environ)
+    commit = repository.commit_of(parsed.ref)
+    repository.checkout(commit, parsed.ref, scratch, subdir=parsed.subdir)
+    return scratch
+
+
+def _dockerfile_path(directory: str, dockerfile: str | None, *, local: bool) -> str:
+    if dockerfile is not None:
+        # As with docker: relative to the working directory, but inside a fetched context.
+        path = dockerfile if local else os.path.join(directory, dockerfile.lstrip("/"))
+        if os.path.isfile(path):
+            return path
+        candidates = [path]
+    else:
+        candidates = [os.path.join(directory, name) for name in _NAMES]
+        for path in candidates:
+            if os.path.isfile(path):
+                return path
+    raise NotFoundError(
+        f"failed to read dockerfile: open {candidates[0]}: no such file or directory",
+        hint="name it with -f, or run the build where it is",
+    )
+
+
+def _ignore(directory: str, dockerfile: str | None) -> SourceText | None:
+    """``<Dockerfile>.dockerignore`` beside the Dockerfile, else the context's .dockerignore."""
+    paths = [os.path.join(directory, ".dockerignore")]
+    if dockerfile is not None:
+        paths.insert(0, dockerfile + ".dockerignore")
+    for path in paths:
+        if os.path.isfile(path):
+            return SourceText(os.path.basename(path), _read_text(path))
+    return None
+
+
+def _read_text(path: str) -> str:
+    try:
+        with open(path, "rb") as stream:
+            return _decode(stream.read(_MAX_DOCKERFILE + 1), path)
+    except OSError as error:
+        raise NotFoundError(f"cannot read {path}: {error.strerror}") from None
+
+
+def _read_all(stdin: IO[bytes] | None) -> str:
+    if stdin is None:
+        raise UsageError("there is no standard input to read the Dockerfile from")
+    return _decode(stdin.read(_MAX_DOCKERFILE + 1), "the Dockerfile on standard input")
+
+
+def _decode(data: bytes, name: str) -> str:
+    if len(data) > _MAX_DOCKERFILE:
+        raise JettisonError(f"{name} is larger than {_MAX_DOCKERFILE >> 20} MiB")
+    return data.decode("utf-8", "surrogateescape")
