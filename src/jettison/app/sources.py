@@ -1,0 +1,106 @@
+"""Where a build finds its base images: the local store, registries, named layouts."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+
+from jettison.errors import JettisonError, NotFoundError
+from jettison.model.platform import Platform
+from jettison.model.reference import parse_reference
+from jettison.model.source import ImageSource, ResolvedImage
+
+LAYOUT_PREFIX = "oci-layout://"
+
+
+class BaseImages:
+    """The ImageSource of one build; every image is resolved once.
+
+    A name is looked for in the store first, unless ``pull`` asks for the registry's word; images
+    whose reference holds a digest never need asking twice. ``registry`` and ``layout`` are
+    factories, so that a build that needs neither imports neither.
+    """
+
+    def __init__(
+        self,
+        store: ImageSource,
+        registry: Callable[[], ImageSource],
+        layout: Callable[[str], ImageSource],
+        *,
+        pull: bool,
+    ) -> None:
+        self._store = store
+        self._registry = registry
+        self._layout = layout
+        self._pull = pull
+        self._known: dict[tuple[str, Platform], ResolvedImage | JettisonError] = {}
+        self._lock = threading.Lock()
+
+    def resolve(self, name: str, platform: Platform) -> ResolvedImage:
+        key = (name, platform)
+        with self._lock:
+            known = self._known.get(key)
+        if known is None:
+            try:
+                known = self._ask(name, platform)
+            except JettisonError as error:
+                known = error
+            with self._lock:
+                self._known[key] = known
+        if isinstance(known, JettisonError):
+            raise known
+        return known
+
+    def prefetch(self, wanted: Iterable[tuple[str, Platform]]) -> None:
+        """Resolve several images at once; what fails is raised when it is asked for."""
+        wanted = list(dict.fromkeys(wanted))
+        if len(wanted) < 2:
+            return
+
+        def quietly(pair: tuple[str, Platform]) -> None:
+            try:
+                self.resolve(*pair)
+            except JettisonError:
+                pass  # remembered, and raised where the image is used
+
+        with ThreadPoolExecutor(max_workers=8, thread_name_prefix="resolve") as pool:
+            list(pool.map(quietly, wanted))
+
+    def _ask(self, name: str, platform: Platform) -> ResolvedImage:
+        if name.startswith(LAYOUT_PREFIX):
+            return self._from_layout(name, platform)
+        reference = parse_reference(name)
+        if not self._pull:
+            try:
+                return self._store.resolve(name, platform)
+            except NotFoundError:
+                pass
+        try:
+            return self._registry().resolve(str(reference), platform)
+        except NotFoundError as error:
+            hint = error.hint or "is the name right? `jettison images` lists what is in the store"
+            raise NotFoundError(f"{name}: {error.message}", hint=hint) from None
+
+    def _from_layout(self, name: str, platform: Platform) -> ResolvedImage:
+        """``oci-layout://PATH[:TAG][@DIGEST]``."""
+        rest, _, digest = name.removeprefix(LAYOUT_PREFIX).partition("@")
+        head, slash, last = rest.rpartition("/")
+        path, _, tag = last.partition(":")
+        return self._layout(f"{head}{slash}{path}").resolve(digest or tag, platform)
+
+
+def classify(value: str) -> tuple[str, str]:
+    """What ``--build-context name=value`` names: (kind, rest).
+
+    Kinds: ``image`` (docker-image://), ``scratch``, ``layout`` (oci-layout://), ``url`` (fetched
+    into a directory: git repositories, archives), ``local`` (a directory or a tar file).
+    """
+    if value.startswith("docker-image://"):
+        name = value.removeprefix("docker-image://")
+        return ("scratch", "") if name == "scratch" else ("image", name)
+    if value.startswith(LAYOUT_PREFIX):
+        return "layout", value
+    if "://" in value or value.startswith("git@"):
+        return "url", value
+    return "local", value

@@ -1,0 +1,127 @@
+"""Bringing base images into the store: download the blobs, unpack the layers."""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import IO, TYPE_CHECKING
+
+from jettison.errors import Cancelled, ImageError
+from jettison.model.digest import Digest, chain_id
+from jettison.model.event import Observer, StepProgress
+from jettison.model.oci import Descriptor
+from jettison.model.source import ResolvedImage
+from jettison.solve.lookup import Snapshot
+
+if TYPE_CHECKING:
+    from jettison.store.store import Store
+
+_PARALLEL_DOWNLOADS = 4
+
+
+def layers_of(store: Store, diff_ids: tuple[Digest, ...]) -> Snapshot:
+    """The ids the unpacked layers of an image have, whether they are there or not."""
+    return tuple(
+        store.layers.id_for_chain(chain_id(diff_ids[: n + 1])) for n in range(len(diff_ids))
+    )
+
+
+class ImageUnpacker:
+    """Unpacks images into the store, once each."""
+
+    def __init__(
+        self, store: Store, observer: Observer, cancel: threading.Event, xattr_prefix: str
+    ) -> None:
+        self._store = store
+        self._observer = observer
+        self._cancel = cancel
+        self._xattr_prefix = xattr_prefix
+
+    def unpack(self, image: ResolvedImage, vertex: str) -> Snapshot:
+        """Have all layers of ``image`` on disk; returns their ids.
+
+        Blobs are fetched several at a time and unpacked in order, each as soon as it is there.
+        Raises ImageError if a layer does not have the digest the image's config names.
+        """
+        if len(image.layers) != len(image.diff_ids):
+            raise ImageError(
+                f"{image.name} has {len(image.layers)} layers but its config names "
+                f"{len(image.diff_ids)}"
+            )
+        ids = layers_of(self._store, image.diff_ids)
+        missing = [n for n, layer in enumerate(ids) if not self._store.layers.has(layer)]
+        with ThreadPoolExecutor(_PARALLEL_DOWNLOADS, thread_name_prefix="fetch") as pool:
+            blobs: dict[int, Future[None]] = {
+                n: pool.submit(self.fetch, image, image.layers[n], vertex) for n in missing
+            }
+            try:
+                for n in missing:
+                    blobs[n].result()
+                    self._unpack_layer(image, n, ids)
+            except BaseException:
+                for blob in blobs.values():
+                    blob.cancel()
+                raise
+        return ids
+
+    def fetch(self, image: ResolvedImage, blob: Descriptor, vertex: str) -> None:
+        """Have one blob of an image in the store."""
+        if self._store.blobs.has(blob.digest):
+            return
+
+        def progress(done: int) -> None:
+            if self._cancel.is_set():
+                raise Cancelled
+            self._observer.emit(StepProgress(vertex, blob.digest, done, blob.size))
+
+        with image.origin.open_blob(blob) as stream:
+            self._store.blobs.ingest(
+                stream, digest=blob.digest, size=blob.size, progress=progress
+            )
+
+    def _unpack_layer(self, image: ResolvedImage, number: int, ids: Snapshot) -> None:
+        from jettison.fs.compress import open_decompressed
+        from jettison.fs.layer import unpack_layer
+        from jettison.fs.stack import Stack
+
+        layers = self._store.layers
+        below = Stack([str(layers.path(layer)) for layer in ids[:number]])
+        with (
+            layers.staging() as staging,
+            self._store.blobs.open_blob(image.layers[number]) as blob,
+            open_decompressed(blob) as plain,
+        ):
+            reader = _Hashing(plain, self._cancel)
+            unpack_layer(reader, str(staging.upper), below, xattr_prefix=self._xattr_prefix)
+            reader.drain()
+            if reader.digest() != image.diff_ids[number]:
+                raise ImageError(
+                    f"layer {number + 1} of {image.name} is {reader.digest()}, not "
+                    f"{image.diff_ids[number]} as its config says"
+                )
+            layers.commit(staging, ids[number], diff_id=image.diff_ids[number])
+
+
+class _Hashing:
+    """Passes a stream through, hashing it and noticing cancellation."""
+
+    def __init__(self, stream: IO[bytes], cancel: threading.Event) -> None:
+        self._stream = stream
+        self._cancel = cancel
+        self._hash = hashlib.sha256()
+
+    def read(self, size: int = -1) -> bytes:
+        if self._cancel.is_set():
+            raise Cancelled
+        data = self._stream.read(size)
+        self._hash.update(data)
+        return data
+
+    def drain(self) -> None:
+        """Read what follows the end of the archive: it counts for the digest."""
+        while self.read(1 << 20):
+            pass
+
+    def digest(self) -> Digest:
+        return Digest("sha256:" + self._hash.hexdigest())
