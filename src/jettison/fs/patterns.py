@@ -237,6 +237,15 @@ class PatternList:
             covered, state = self.match("/".join(parts[:depth]), state)
         return covered
 
+    def deciding(self, path: str) -> Pattern | None:
+        """The last pattern that matches ``path`` or a directory above it."""
+        parts = path.split("/")
+        prefixes = ["/".join(parts[:depth]) for depth in range(1, len(parts) + 1)]
+        for pattern, expression in reversed(list(zip(self.patterns, self._each, strict=True))):
+            if any(expression.fullmatch(prefix) for prefix in prefixes):
+                return pattern
+        return None
+
     def may_match_below(self, directory: str, *, negated: bool) -> bool:
         """Whether a pattern (one with ``!`` if ``negated``) could match strictly below."""
         parts = directory.split("/")

@@ -175,6 +175,26 @@ def walk(tree: Tree, path: str = "/") -> Iterator[Entry]:
             pending.extend(reversed(tree.children(entry.path)))
 
 
+class Subtree:
+    """The directory ``path`` of a tree as a root of its own (without resolving links)."""
+
+    def __init__(self, tree: Tree, path: str) -> None:
+        self._tree = tree
+        self._base = "" if path == "/" else path
+
+    def lstat(self, path: str) -> Entry | None:
+        return self._outer(self._tree.lstat(self._base + path.rstrip("/") or "/"))
+
+    def children(self, path: str) -> list[Entry]:
+        found = self._tree.children(self._base + path.rstrip("/") or "/")
+        return [Entry(e.path[len(self._base) :], e.real, e.st) for e in found]
+
+    def _outer(self, entry: Entry | None) -> Entry | None:
+        if entry is None:
+            return None
+        return Entry(entry.path[len(self._base) :] or "/", entry.real, entry.st)
+
+
 def unreadable(path: str, error: OSError) -> PathError:
     """The error for a path of a tree that the host refuses to read or write."""
     hint = None

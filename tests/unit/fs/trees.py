@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import stat
+from collections.abc import Mapping
 from pathlib import Path
 
 from jettison.fs.tree import Entry, Tree
@@ -31,7 +32,7 @@ def line(entry: Entry, *, owner: bool = True) -> str:
     return f"{entry.path}: {kind} {mode}{who} {os.major(rdev)},{os.minor(rdev)}"
 
 
-def make(root: Path, files: dict[str, str | None]) -> Path:
+def make(root: Path, files: Mapping[str, str | None]) -> Path:
     """Files by path: None is a directory, ``-> x`` a link, anything else content."""
     root.mkdir(parents=True, exist_ok=True)
     for name, content in files.items():

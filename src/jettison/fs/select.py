@@ -1,0 +1,192 @@
+"""What one source of COPY or ADD selects from a tree.
+
+Follows BuildKit (dockerfile2llb/convert_copy.go, fsutil/copy ``ResolveWildcards``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from jettison.errors import PathError
+from jettison.fs.patterns import (
+    BadPatternError,
+    MatchState,
+    PatternList,
+    compile_glob,
+    has_wildcards,
+)
+from jettison.fs.tree import Entry, Tree, clean, join, parent_of
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One thing to copy: where the source's links lead to, and the name it has at a destination
+    directory, which is the link's own. Of a directory the contents are copied, without a name.
+    """
+
+    entry: Entry
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Items in the order they are copied.
+
+    ``exclude`` and ``include`` (of --parents) are matched against paths relative to each copied
+    directory; items themselves are not subject to them.
+    """
+
+    items: tuple[Item, ...]
+    exclude: PatternList | None = None
+    include: PatternList | None = None
+
+    def only(self, *items: Item) -> Selection:
+        """The same selection with some of its items."""
+        return Selection(items, self.exclude, self.include)
+
+
+def select(
+    tree: Tree,
+    pattern: str,
+    *,
+    wildcard: bool = True,
+    parents: bool = False,
+    exclude: Sequence[str] = (),
+) -> Selection:
+    """What ``pattern`` selects from ``tree``.
+
+    With ``parents`` the pattern may hold a pivot, ``/./``: what is left of it is not copied.
+    Raises PathError if something named without wildcards (or the directories before the first
+    wildcard) does not exist; DockerfileError for a malformed ``exclude``.
+    """
+    excluded = PatternList.parse(exclude) if exclude else None
+    included = None
+    if parents:
+        base, pivot, rest = pattern.partition("/./")
+        if not pivot:
+            base, rest = "/", pattern
+        if not has_wildcards(base) and not has_wildcards(rest):
+            _existing(tree, clean(f"{base}/{rest}"))
+        if clean(rest) != "/":
+            included = PatternList.parse([clean(rest)[1:]])
+        pattern = base
+    paths = _matches(tree, clean(pattern)) if wildcard else [clean(pattern)]
+    items = tuple(Item(_existing(tree, path), path.rpartition("/")[2]) for path in paths)
+    return Selection(items, excluded, included)
+
+
+def _matches(tree: Tree, pattern: str) -> list[str]:
+    """The paths a pattern matches in walk order; links are followed only before its wildcards."""
+    parts = pattern[1:].split("/")
+    fixed = 0
+    while fixed < len(parts) and not has_wildcards(parts[fixed]):
+        fixed += 1
+    if fixed == len(parts):
+        return [pattern]
+    start = _existing(tree, "/" + "/".join(parts[:fixed]))
+    try:
+        globs = [compile_glob(part) for part in parts[fixed:]]
+    except BadPatternError:
+        return []  # as in BuildKit: what is no pattern matches nothing
+    found = [start]
+    for glob in globs:
+        found = [
+            child
+            for directory in found
+            if directory.is_dir
+            for child in tree.children(directory.path)
+            if glob.fullmatch(child.name)
+        ]
+    return [entry.path for entry in found]
+
+
+def _existing(tree: Tree, path: str) -> Entry:
+    where = tree.resolve(path)
+    entry = tree.lstat(where)
+    if entry is None:
+        raise PathError(f'"{path}": not found', hint=_hint(tree, path, where))
+    return entry
+
+
+def _hint(tree: Tree, path: str, where: str) -> str | None:
+    """Why ``path`` is missing: ignored, a broken link, or a slip of the pen."""
+    for place in dict.fromkeys((where, path)):
+        reason = tree.explain_missing(place)
+        if reason is not None:
+            return reason
+    link = tree.lstat(path)
+    if link is not None and link.is_link:
+        return f"it is a symbolic link to {link.target}, which does not exist"
+    while where != "/":
+        above, name = parent_of(where), where.rpartition("/")[2]
+        names = [entry.name for entry in tree.children(above)]
+        if names or tree.lstat(above) is not None:
+            return _did_you_mean(above, name, names)
+        where = above
+    return None
+
+
+def _did_you_mean(directory: str, name: str, names: list[str]) -> str | None:
+    from difflib import get_close_matches
+
+    near = get_close_matches(name, names, n=1, cutoff=0.7)
+    same = [other for other in names if other.lower() == name.lower()]
+    for other in same + near:
+        return f"did you mean {join(directory, other)}?"
+    return None
+
+
+def contents(tree: Tree, item: Item, selection: Selection) -> Iterator[tuple[str, Entry, bool]]:
+    """What is copied of a directory: relative path, entry, and whether it is *implied*.
+
+    Parents come before their children, names are in order. A directory that patterns leave out is
+    implied when something below it is copied, and comes right before that.
+    """
+    if selection.include is None and selection.exclude is None:
+        skip = len(item.entry.path.rstrip("/")) + 1
+        return ((entry.path[skip:], entry, False) for entry in tree.walk(item.entry.path))
+    include, exclude = selection.include, selection.exclude
+    return _Filter(tree, include, exclude).below(
+        item.entry.path,
+        "",
+        include.start if include else (),
+        exclude.start if exclude else (),
+    )
+
+
+@dataclass(slots=True)
+class _Filter:
+    tree: Tree
+    include: PatternList | None
+    exclude: PatternList | None
+
+    def below(
+        self, path: str, prefix: str, include: MatchState, exclude: MatchState
+    ) -> Iterator[tuple[str, Entry, bool]]:
+        for entry in self.tree.children(path):
+            relative = prefix + entry.name
+            taken, included = True, include
+            left_out, excluded = False, exclude
+            if self.include is not None:
+                taken, included = self.include.match(relative, include)
+            if self.exclude is not None:
+                left_out, excluded = self.exclude.match(relative, exclude)
+                taken = taken and not left_out
+            if taken:
+                yield relative, entry, False
+            if not entry.is_dir or not (taken or self._may_take_below(relative, left_out)):
+                continue
+            implied = not taken
+            for inner in self.below(entry.path, relative + "/", included, excluded):
+                if implied:
+                    yield relative, entry, True
+                    implied = False
+                yield inner
+
+    def _may_take_below(self, relative: str, left_out: bool) -> bool:
+        """Whether it is worth looking into a directory that is not taken itself."""
+        if left_out:
+            assert self.exclude is not None
+            return self.exclude.may_match_below(relative, negated=True)
+        return self.include is None or self.include.may_match_below(relative, negated=False)
