@@ -86,7 +86,7 @@ def make_request(flags: Mapping[str, Any], environ: Mapping[str, str]) -> BuildR
         dockerfile=dockerfile,
         tags=flags["tag"],
         outputs=outputs,
-        build_args=values.build_args(flags["build_arg"], environ),
+        build_args=values.variables("--build-arg", flags["build_arg"], environ),
         target=flags["target"],
         platforms=values.platforms(flags["platform"], values.host_platform())
         if flags["platform"]

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import click
 
-from jettison.errors import UsageError
+from jettison.cli.refused import NOTHING, Decorator, decorate, idle, switches, valued
 
 F = TypeVar("F", bound=Callable[..., Any])
 
 
 def build_flags(function: F) -> F:
     """Add every flag to a command."""
-    for decorate in reversed([*_SUPPORTED, *_refused(), *_idle()]):
-        function = decorate(function)
-    return function
+    refused = [*valued(REFUSED), *switches(REFUSED_SWITCHES), *idle(IDLE_SWITCHES)]
+    return cast(F, decorate(function, [*_SUPPORTED, *refused]))
 
 
 def _text(*names: str, metavar: str, help: str, default: str | None = None) -> Callable[[F], F]:
@@ -31,7 +30,7 @@ def _switch(*names: str, help: str) -> Callable[[F], F]:
     return click.option(*names, is_flag=True, help=help)
 
 
-_SUPPORTED: list[Callable[[Any], Any]] = [
+_SUPPORTED: list[Decorator] = [
     _text("-f", "--file", metavar="PATH", help="Dockerfile (default: PATH/Dockerfile); - is stdin"),
     _list("-t", "--tag", metavar="NAME[:TAG]", help="Name of the image"),
     _list("--build-arg", metavar="KEY[=VALUE]", help="Value of an ARG (default: from environment)"),
@@ -68,15 +67,15 @@ _MEMORY = "limit the whole build: systemd-run --user --scope -p MemoryMax=2G jet
 _CPU = "limit the whole build: systemd-run --user --scope -p CPUQuota=50% jettison build ..."
 
 REFUSED: dict[tuple[str, ...], tuple[str, frozenset[str]]] = {
-    ("--cache-from",): (_CACHE, frozenset()),
-    ("--cache-to",): (_CACHE, frozenset()),
+    ("--cache-from",): (_CACHE, NOTHING),
+    ("--cache-to",): (_CACHE, NOTHING),
     ("--builder",): ("there is no daemon: leave it out", frozenset({"default"})),
-    ("--attest",): ("no attestations are made: leave it out", frozenset()),
+    ("--attest",): ("no attestations are made: leave it out", NOTHING),
     ("--provenance",): ("no attestations are made: leave it out", frozenset({"false"})),
     ("--sbom",): ("no attestations are made: leave it out", frozenset({"false"})),
     ("--call",): ("only 'build' is offered: leave it out", frozenset({"build"})),
     ("--isolation",): ("that is for Windows: leave it out", frozenset({"default", ""})),
-    ("--security-opt",): ("use --allow security.insecure and RUN --security", frozenset()),
+    ("--security-opt",): ("use --allow security.insecure and RUN --security", NOTHING),
     ("--cpu-period",): (_CPU, frozenset({"0"})),
     ("--cpu-quota",): (_CPU, frozenset({"0"})),
     ("-c", "--cpu-shares"): (_CPU, frozenset({"0"})),
@@ -84,52 +83,15 @@ REFUSED: dict[tuple[str, ...], tuple[str, frozenset[str]]] = {
     ("--cpuset-mems",): ("run it under numactl", frozenset({""})),
     ("-m", "--memory"): (_MEMORY, frozenset({"0"})),
     ("--memory-swap",): (_MEMORY, frozenset({"0"})),
-    ("--policy",): ("source policies are not evaluated", frozenset()),
+    ("--policy",): ("source policies are not evaluated", NOTHING),
 }
 """Flags of docker and buildx that are errors: what to do instead, and values that ask nothing."""
 
-REFUSED_SWITCHES: dict[str, str] = {
-    "--check": "checks are not offered; build, and see the warnings",
-    "--squash": "copy what is wanted from another stage: FROM scratch, COPY --from=build / /",
-    "--stream": "the context is read where it is: leave it out",
+REFUSED_SWITCHES: dict[tuple[str, ...], str] = {
+    ("--check",): "checks are not offered; build, and see the warnings",
+    ("--squash",): "copy what is wanted from another stage: FROM scratch, COPY --from=build / /",
+    ("--stream",): "the context is read where it is: leave it out",
 }
 
 IDLE_SWITCHES = ("--rm", "--force-rm", "--compress", "--disable-content-trust")
 """Flags that ask for what is always so: no container is left, no context is sent anywhere."""
-
-
-def _refuse(hint: str, harmless: frozenset[str]) -> Callable[..., None]:
-    def callback(context: click.Context, option: click.Parameter, value: Any) -> None:
-        asked = value if isinstance(value, tuple) else (value,) if value else ()
-        if any(text is True or text not in harmless for text in asked):
-            name = max(option.opts, key=len)
-            if not context.resilient_parsing:
-                raise UsageError(f"{name} is not supported", hint=hint)
-
-    return callback
-
-
-def _refused() -> list[Callable[[Any], Any]]:
-    valued = [
-        click.option(
-            *names, multiple=True, hidden=True, expose_value=False, callback=_refuse(hint, fine)
-        )
-        for names, (hint, fine) in REFUSED.items()
-    ]
-    switches = [
-        click.option(
-            name,
-            is_flag=True,
-            hidden=True,
-            expose_value=False,
-            callback=_refuse(hint, frozenset()),
-        )
-        for name, hint in REFUSED_SWITCHES.items()
-    ]
-    return valued + switches
-
-
-def _idle() -> list[Callable[[Any], Any]]:
-    return [
-        click.option(name, is_flag=True, hidden=True, expose_value=False) for name in IDLE_SWITCHES
-    ]

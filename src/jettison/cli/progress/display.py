@@ -31,7 +31,9 @@ class Display(Protocol):
         ...
 
 
-def open_display(mode: str, stream: TextIO, environ: Mapping[str, str]) -> Display:
+def open_display(
+    mode: str, stream: TextIO, environ: Mapping[str, str], title: str = "Building"
+) -> Display:
     """The view ``mode`` on ``stream``; auto is tty on a terminal, else plain.
 
     Raises UsageError for an unknown mode and for tty where there is no terminal.
@@ -56,7 +58,7 @@ def open_display(mode: str, stream: TextIO, environ: Mapping[str, str]) -> Displ
     if mode == "tty" or (mode == "auto" and redraw):
         from jettison.cli.progress.tty import Tty
 
-        return Tty(stream, environ)
+        return Tty(stream, environ, title)
     from jettison.cli.progress.plain import Plain
 
     return Plain(stream.buffer)

@@ -52,7 +52,7 @@ def rows(state: State, height: int, now: float, *, final: bool = False) -> list[
 def _header(state: State, now: float, final: bool) -> Row:
     all_of_them = state.vertexes.values()
     done = sum(bool(v.finished) for v in all_of_them)
-    text = f"[+] Building {human_duration(now - state.began)} ({done}/{len(all_of_them)})"
+    text = f"[+] {state.title} {human_duration(now - state.began)} ({done}/{len(all_of_them)})"
     if final:
         failed = any(v.error is not None for v in all_of_them)
         stopped = any(v.cancelled or not v.finished for v in all_of_them)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import threading
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 
 from jettison.cli.progress.display import Display, open_display
 from jettison.cli.signals import GRACE, Interruptible
@@ -14,16 +14,22 @@ from jettison.errors import Cancelled
 
 @contextmanager
 def watching(
-    mode: str, environ: Mapping[str, str], *, grace: float = 0.0
+    mode: str,
+    environ: Mapping[str, str],
+    *,
+    grace: float = 0.0,
+    title: str = "Building",
+    signals: bool = True,
 ) -> Iterator[tuple[Display, threading.Event]]:
     """A display in ``mode``, and the Event that is set on Ctrl-C.
 
-    ``grace`` is the time in seconds the operation gets to follow the Event. Leaving by Cancelled
+    Without ``signals`` they are left alone (a container gets them).
+    ``title`` says what goes on (the live view's first line); ``grace`` is the time in seconds the operation gets to follow the Event. Leaving by Cancelled
     or KeyboardInterrupt raises Cancelled with the names of the steps that were running.
     """
-    display = open_display(mode, sys.stderr, environ)
+    display = open_display(mode, sys.stderr, environ, title)
     try:
-        with Interruptible(grace) as cancel:
+        with Interruptible(grace) if signals else nullcontext(threading.Event()) as cancel:
             yield display, cancel
     except (Cancelled, KeyboardInterrupt) as stopped:
         names = display.running()

@@ -56,7 +56,8 @@ class Vertex:
 class State:
     """Vertexes by id and warnings, each once. Not thread-safe: views lock."""
 
-    def __init__(self) -> None:
+    def __init__(self, title: str = "Building") -> None:
+        self.title = title
         self.vertexes: dict[str, Vertex] = {}
         self.warnings: list[Warned] = []
         self.began = time.time()

@@ -30,10 +30,10 @@ RATE = 8
 class Tty:
     """The live view on a terminal."""
 
-    def __init__(self, stream: TextIO, environ: Mapping[str, str]) -> None:
+    def __init__(self, stream: TextIO, environ: Mapping[str, str], title: str) -> None:
         self._stream = stream
         self._color = wants_color(stream, environ)
-        self._state = State()
+        self._state = State(title)
         self._lock = threading.Lock()
         self._closed = threading.Event()
         self._thread: threading.Thread | None = None

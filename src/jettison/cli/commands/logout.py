@@ -1,0 +1,21 @@
+"""``jettison logout``."""
+
+from __future__ import annotations
+
+import os
+
+import click
+
+from jettison.cli.commands._common import declare
+
+
+@declare("logout", "Forget the credentials for a registry")
+@click.argument("server", metavar="[SERVER]", default="docker.io")
+def command(server: str) -> int:
+    """Remove what login stored for a registry."""
+    from jettison.app.login import logout
+    from jettison.cli.output import write_line
+
+    logout(server, environ=os.environ)
+    write_line(f"Removed login credentials for {server}")
+    return 0
