@@ -57,7 +57,18 @@ def make_directories(root: str, path: str, uid: int, gid: int) -> None:
             continue
         except NotADirectoryError:
             raise SandboxError(f"{path}: not a directory") from None
-        os.chmod(here, 0o755)
-        os.chown(here, uid, gid)
+        own(here, uid, gid, 0o755)
     if not os.path.isdir(here):
         raise SandboxError(f"{path}: not a directory")
+
+
+def own(path: str, uid: int, gid: int, mode: int) -> None:
+    """Give ``path`` its owner and mode; SandboxError if the host has no such owner to give."""
+    try:
+        os.chown(path, uid, gid)
+    except OSError as error:
+        raise SandboxError(
+            f"cannot give a mount the owner {uid}:{gid}: {error.strerror}",
+            hint="not all ids are mapped without root: see /etc/subuid and jettison doctor",
+        ) from error
+    os.chmod(path, mode)

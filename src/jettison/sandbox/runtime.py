@@ -28,7 +28,7 @@ _CANCEL_POLL = 0.05
 _CHUNK = 1 << 16
 
 
-def _discard(stream: int, data: bytes) -> None:
+def discard_output(stream: int, data: bytes) -> None:
     """Drop output nobody wants."""
 
 
@@ -51,7 +51,7 @@ class Runtime:
         spec: ContainerSpec,
         *,
         bundle: str,
-        on_output: OnOutput = _discard,
+        on_output: OnOutput = discard_output,
         cancel: threading.Event | None = None,
         inherit: bool = False,
     ) -> int:

@@ -40,8 +40,11 @@ def prefix(launcher: str, *, new_pids: bool) -> list[str]:
     setpriv, unshare = shutil.which("setpriv"), shutil.which("unshare")
     if setpriv is None or unshare is None:
         raise SandboxError("setpriv and unshare (util-linux) are not installed")
-    words = [setpriv, "--pdeathsig", "KILL", "--"]
-    return [*words, unshare, "--mount", "--mount-proc", "--"] if new_pids else words
+    tied = [setpriv, "--pdeathsig", "KILL"]
+    if new_pids:
+        return [*tied, "--", unshare, "--mount", "--mount-proc", "--"]
+    # A program that gains privileges (Debian's ssh-agent is setgid) would lose the signal.
+    return [*tied, "--no-new-privs", "--"]
 
 
 class Child:
@@ -59,11 +62,13 @@ class Child:
         new_pids: bool,
         inherit: bool = False,
         env: Mapping[str, str] | None = None,
+        cwd: str | None = None,
     ) -> None:
         self._argv = list(argv)
         self._new_pids = new_pids
         self._inherit = inherit
         self._env = env
+        self._cwd = cwd
         self._started = threading.Event()
         self._error: BaseException | None = None
         self._process: subprocess.Popen[bytes] | None = None
@@ -95,6 +100,7 @@ class Child:
             stdout=stream,
             stderr=stream,
             env=self._env,
+            cwd=self._cwd,
             start_new_session=not self._inherit,
         )
 
@@ -107,6 +113,12 @@ class Child:
         """Kill it and, if it is the first of a pid namespace, all its descendants; wait for it."""
         self.process.kill()
         self.wait()
+
+    def close(self) -> None:
+        """Close the pipes to it, if their output is not wanted."""
+        for stream in (self.process.stdout, self.process.stderr):
+            if stream is not None:
+                stream.close()
 
     def wait(self, timeout: float | None = None) -> int | None:
         """Its exit status (-N for signal N); None if it still runs after ``timeout`` seconds."""
