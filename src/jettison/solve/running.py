@@ -9,6 +9,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
 from jettison.errors import Cancelled, RunError, StepError
@@ -34,6 +35,7 @@ from jettison.sandbox.container import (
     run_in,
 )
 from jettison.sandbox.spec import ContainerSpec
+from jettison.solve.copying import copy_directory
 from jettison.solve.lookup import Snapshot
 from jettison.solve.trees import Trees
 
@@ -162,8 +164,13 @@ class CommandRunner:
             SecretFile(target=f"{_PIPES}/{file.name}", data=file.content, mode=0o755)
             for file in step.files
         ]
+        # Caches are taken in the order of their ids, so that no two steps wait for each other.
+        made: dict[RunMount, list[ContainerMount]] = {}
+        for mount in sorted(step.mounts, key=lambda m: getattr(m, "id", "")):
+            if mount not in made:
+                made[mount] = list(self._mount(step, mount, stack, snapshot_of, env))
         for mount in step.mounts:
-            mounts += self._mount(step, mount, stack, snapshot_of, env)
+            mounts += made[mount]
         return env, mounts
 
     def _mount(
@@ -202,22 +209,26 @@ class CommandRunner:
     @contextmanager
     def _cache(self, step: Run, mount: CacheMount, snapshot_of: SnapshotOf) -> Iterator[str]:
         """A cache directory, locked as the mount wants; a new one starts with its seed."""
-        from jettison.fs.copy import copy_tree
+        layers, source = self._tree(step, mount, snapshot_of)
 
-        def seed(directory: str) -> None:
-            layers, source = self._tree(step, mount, snapshot_of)
-            copy_tree(self._trees.stack(layers), source, directory)
+        def seed(directory: Path) -> None:
+            copy_directory(self._trees.stack(layers), source, str(directory))
 
         with self._store.cache_mounts.acquire(
             mount.id,
             mount.sharing,
+            base=" ".join((*layers, source)) if mount.step is not None else "",
             uid=mount.uid,
             gid=mount.gid,
             mode=mount.mode,
             seed=seed if mount.step is not None else None,
-            cancel=self._cancel,
+            waiting=self._stop_if_cancelled,
         ) as directory:
             yield str(directory)
+
+    def _stop_if_cancelled(self) -> None:
+        if self._cancel.is_set():
+            raise Cancelled
 
     def _secret(self, mount: SecretMount, env: dict[str, str]) -> Iterator[ContainerMount]:
         value = self._grants.secret(mount.id)
