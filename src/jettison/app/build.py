@@ -155,7 +155,7 @@ class _Build:
         def registry() -> ImageSource:
             from jettison.app.registries import registry_source
 
-            return registry_source(session, self._observer)
+            return registry_source(session)
 
         def layout(path: str) -> ImageSource:
             from jettison.image.layout import open_layout

@@ -47,7 +47,9 @@ def open_context(
     piped = _read_all(stdin) if dockerfile == "-" else None
     directory, text = _directory_of(context, scratch, stdin, environ)
     if piped is not None:
-        return BuildContext(directory, SourceText("Dockerfile", piped), ignore_file(directory, None))
+        return BuildContext(
+            directory, SourceText("Dockerfile", piped), ignore_file(directory, None)
+        )
     if text is not None:  # the context itself was a Dockerfile
         return BuildContext(directory, SourceText("Dockerfile", text), None)
     local = directory == context

@@ -32,7 +32,9 @@ def _value(spec: SecretSpec, environ: Mapping[str, str]) -> bytes:
             with open(spec.path, "rb") as file:
                 data = file.read(_MAX_SECRET + 1)
         except OSError as error:
-            raise UsageError(f"cannot read secret {spec.id}: {spec.path}: {error.strerror}") from None
+            raise UsageError(
+                f"cannot read secret {spec.id}: {spec.path}: {error.strerror}"
+            ) from None
     else:
         name = spec.env or spec.id
         if name not in environ:

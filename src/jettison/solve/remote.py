@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 from jettison.errors import Cancelled, StepError
 from jettison.model.digest import Digest
 from jettison.model.event import Observer, StepProgress
-from jettison.model.oci import Descriptor
 from jettison.plan.steps import Git, Http
 from jettison.solve.keys import key_of
 
