@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from dataclasses import dataclass
 
 from jettison.store.database import Database
 from jettison.store.layers import Layers
+from jettison.store.uses import Uses
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,11 +39,10 @@ class Explanation:
 class Cache:
     """The cache records of a store."""
 
-    def __init__(self, database: Database, layers: Layers) -> None:
+    def __init__(self, database: Database, layers: Layers, uses: Uses) -> None:
         self._database = database
         self._layers = layers
-        self._lock = threading.Lock()
-        self._used: dict[str, float] = {}
+        self._uses = uses
 
     def get(self, key: str) -> CacheRecord | None:
         """The record of ``key``, if all its layers are here or can be unpacked again."""
@@ -56,8 +55,7 @@ class Cache:
         missing = self._layers.missing(layers)
         if not all(map(self._layers.is_base, missing)):
             return None
-        with self._lock:
-            self._used[key] = time.time()
+        self._uses.note("records", key)
         return CacheRecord(key, layers, row[1], row[2], missing)
 
     def put(
@@ -111,13 +109,3 @@ class Cache:
             (value, limit),
         )
         return [Explanation(*row) for row in rows]
-
-    def flush(self) -> None:
-        """Write down which records were used, for those who collect garbage."""
-        with self._lock:
-            used, self._used = self._used, {}
-        if used:
-            self._database.run_many(
-                "UPDATE records SET used = max(used, ?) WHERE key = ?",
-                [(when, key) for key, when in used.items()],
-            )

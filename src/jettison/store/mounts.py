@@ -118,17 +118,6 @@ class CacheMounts:
                 new.chmod(mode)
                 os.rename(new, place)
 
-    def idle(self) -> Iterator[tuple[Path, int]]:
-        """Directories nobody uses, each with a descriptor that locks it until it is closed by
-        the receiver.
-        """
-        for place in self.all():
-            fd = open_lock(place.with_name(place.name + ".lock"))
-            if try_lock(fd):
-                yield place, fd
-            else:
-                os.close(fd)
-
     def all(self) -> list[Path]:
         """The directories of all caches."""
         return sorted(p for p in self._root.glob("*/*") if p.name.isdigit())

@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable, Iterable
+from pathlib import Path
 from typing import NamedTuple
 
 import msgspec
@@ -57,7 +58,8 @@ class Names:
     def __init__(self, paths: Paths) -> None:
         self._index = paths.index
         self._lock = paths.lock("index")
-        self._draft = paths.tmp
+        self._draft = paths.locks / "index.json.new"
+        self._directories = (paths.blobs / "sha256", paths.root)
         self._threads = threading.Lock()
         self._known: tuple[tuple[int, int, int], tuple[Descriptor, ...]] | None = None
 
@@ -80,6 +82,8 @@ class Names:
         )
 
         def change(entries: _Entries) -> _Entries:
+            if named in entries:
+                return entries
             others = [_bare(d) if _name_of(d) == name else d for d in entries]
             return _tidy([*others, named])
 
@@ -144,13 +148,24 @@ class Names:
             if after == before:
                 return
             index = Index(schemaVersion=2, mediaType=OCI_INDEX, manifests=tuple(after))
-            # Only the holder of the lock writes here, so that the name is always free to use.
-            draft = self._draft / "index.json"
-            with open(draft, "wb") as file:
+            # Only the holder of the lock writes the draft. First the blobs' names are on the disk,
+            # then the index that mentions them.
+            blobs, root = self._directories
+            _sync_directory(blobs)
+            with open(self._draft, "wb") as file:
                 file.write(encode(index))
                 file.flush()
                 os.fsync(file.fileno())
-            os.replace(draft, self._index)
+            os.replace(self._draft, self._index)
+            _sync_directory(root)
+
+
+def _sync_directory(path: Path) -> None:
+    fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)
 
 
 def _name_of(descriptor: Descriptor) -> str | None:

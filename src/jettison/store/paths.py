@@ -92,6 +92,6 @@ class Paths:
     def _write_once(self, path: Path, content: bytes) -> None:
         if path.exists():
             return
-        draft = self.tmp / f"{path.name}.{os.getpid()}"
+        draft = self.locks / f"{path.name}.new"
         draft.write_bytes(content)
         os.replace(draft, path)

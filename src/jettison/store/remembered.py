@@ -12,6 +12,7 @@ from jettison.model.digest import Digest
 from jettison.model.oci import Descriptor, Manifest, decode, encode
 from jettison.store.blobs import Blobs
 from jettison.store.database import Database
+from jettison.store.uses import Uses
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,9 +26,10 @@ class LayerBlob:
 class LayerBlobs:
     """Layer id and compression -> the blob that was made of it, as long as that is here."""
 
-    def __init__(self, database: Database, blobs: Blobs) -> None:
+    def __init__(self, database: Database, blobs: Blobs, uses: Uses) -> None:
         self._database = database
         self._blobs = blobs
+        self._uses = uses
 
     def get(self, layer: str, compression: str) -> LayerBlob | None:
         row = self._database.row(
@@ -37,7 +39,10 @@ class LayerBlobs:
         if row is None:
             return None
         found = LayerBlob(Digest(row[0]), msgspec.json.decode(row[1], type=Descriptor))
-        return found if self._blobs.has(found.descriptor.digest) else None
+        if not self._blobs.has(found.descriptor.digest):
+            return None
+        self._uses.note("layer_blobs", found.descriptor.digest)
+        return found
 
     def put(self, layer: str, compression: str, blob: LayerBlob) -> None:
         descriptor = blob.descriptor
@@ -54,9 +59,10 @@ class LayerBlobs:
 class Results:
     """Key -> the finished manifest, so that building the same again assembles nothing."""
 
-    def __init__(self, database: Database, blobs: Blobs) -> None:
+    def __init__(self, database: Database, blobs: Blobs, uses: Uses) -> None:
         self._database = database
         self._blobs = blobs
+        self._uses = uses
 
     def get(self, key: str) -> Descriptor | None:
         """The manifest remembered under ``key``, if it, its config and its layers are all here."""
@@ -64,7 +70,10 @@ class Results:
         if row is None:
             return None
         descriptor = msgspec.json.decode(row[0], type=Descriptor)
-        return descriptor if self._complete(descriptor) else None
+        if not self._complete(descriptor):
+            return None
+        self._uses.note("results", key)
+        return descriptor
 
     def put(self, key: str, manifest: Descriptor) -> None:
         self._database.run(
