@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING
 
-from jettison.errors import StepError
-from jettison.fs.copy import copy_selection, merge_archive, put_file
+from jettison.fs.copy import copy_selection, put_file
 from jettison.fs.modes import parse_mode
 from jettison.fs.owners import resolve_chown
-from jettison.fs.select import Selection
 from jettison.fs.stack import Stack
 from jettison.fs.tree import Tree
 from jettison.fs.upper import Upper
 from jettison.plan.steps import Copy, FileSource, Local, Mkdir, PathSource
-from jettison.solve.lookup import Snapshot
 from jettison.solve.trees import Trees
 
 if TYPE_CHECKING:

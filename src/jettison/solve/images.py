@@ -12,6 +12,7 @@ from jettison.model.digest import Digest, chain_id
 from jettison.model.event import Observer, StepProgress
 from jettison.model.oci import Descriptor
 from jettison.model.source import ResolvedImage
+from jettison.solve.keys import key_of
 from jettison.solve.lookup import Snapshot
 
 if TYPE_CHECKING:
@@ -21,10 +22,30 @@ _PARALLEL_DOWNLOADS = 4
 
 
 def layers_of(store: Store, diff_ids: tuple[Digest, ...]) -> Snapshot:
-    """The ids the unpacked layers of an image have, whether they are there or not."""
+    """The ids the unpacked layers of an image have, whether they are there or not.
+
+    An image that was built here needs no unpacking: the layers it was made of are the same.
+    """
+    if not diff_ids:
+        return ()
+    record = store.cache.get(_chain_key(diff_ids))
+    if record is not None:
+        return record.layers
     return tuple(
         store.layers.id_for_chain(chain_id(diff_ids[: n + 1])) for n in range(len(diff_ids))
     )
+
+
+def remember_layers(store: Store, diff_ids: tuple[Digest, ...], layers: Snapshot) -> None:
+    """Note that ``layers`` are what an image with these diff IDs unpacks to."""
+    if not diff_ids or layers == layers_of(store, diff_ids):
+        return
+    key = _chain_key(diff_ids)
+    store.cache.put(key, layers, description=f"image {diff_ids[-1]}", parts=b"[]")
+
+
+def _chain_key(diff_ids: tuple[Digest, ...]) -> str:
+    return key_of("chain", [chain_id(diff_ids)])
 
 
 class ImageUnpacker:
@@ -76,9 +97,7 @@ class ImageUnpacker:
             self._observer.emit(StepProgress(vertex, blob.digest, done, blob.size))
 
         with image.origin.open_blob(blob) as stream:
-            self._store.blobs.ingest(
-                stream, digest=blob.digest, size=blob.size, progress=progress
-            )
+            self._store.blobs.ingest(stream, digest=blob.digest, size=blob.size, progress=progress)
 
     def _unpack_layer(self, image: ResolvedImage, number: int, ids: Snapshot) -> None:
         from jettison.fs.compress import open_decompressed
