@@ -12,7 +12,7 @@ from jettison.model.digest import Digest, parse_digest, sha256_digest
 from jettison.model.oci import INDEX_TYPES, MANIFEST_TYPES, MAX_DOCUMENT, Descriptor
 from jettison.model.reference import Reference
 from jettison.registry.config import Anonymous, CredentialSource
-from jettison.registry.documents import check_digest, media_type_of
+from jettison.registry.documents import check_digest, check_kind, media_type_of
 from jettison.registry.failures import StatusError
 from jettison.registry.hosts import Endpoint, endpoints, origin_endpoint
 from jettison.registry.session import Session
@@ -86,6 +86,7 @@ class RegistryClient:
         def get(session: Session) -> bytes:
             data, _ = _get_manifest(session, descriptor.digest, what)
             check_digest(data, descriptor.digest, what)
+            check_kind(data, descriptor, what)
             return data
 
         return self._read(reference, get)
