@@ -76,7 +76,8 @@ def media_type_of(data: bytes, said: str, what: str) -> str:
     is_index = shape.manifests != _NONE
     is_manifest = shape.layers != _NONE or shape.config != _NONE
     if is_index == is_manifest:
-        raise ImageError(f"{what} is {'both' if is_index else 'neither'} manifest and index")
+        words = "both a manifest and" if is_index else "neither a manifest nor"
+        raise ImageError(f"{what} is {words} an index")
     if is_index:
         return _known(kind, INDEX_TYPES, MANIFEST_TYPES, OCI_INDEX, what)
     return _known(kind, MANIFEST_TYPES, INDEX_TYPES, OCI_MANIFEST, what)
