@@ -50,7 +50,8 @@ def command(**flags: Any) -> int:
 
     with watching("quiet", os.environ, signals=False) as (display, _):
         try:
-            return run(request, display, environ=os.environ)
+            status: int = run(request, display, environ=os.environ)
+            return status
         except RunError as error:  # its command could not be started: 126 or 127
             return _report(error)
 
