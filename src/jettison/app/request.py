@@ -90,52 +90,6 @@ class BuildResult:
     metadata: dict[str, object]
 
 
-@dataclass(frozen=True, slots=True)
-class BindSpec:
-    """A directory or file of this host (absolute ``source``) at ``target`` in the container."""
-
-    source: str
-    target: str
-    read_only: bool = False
-
-
-@dataclass(frozen=True, kw_only=True)
-class RunRequest:
-    """Everything one ``jettison run`` asks for; what is None or empty the image's config says.
-
-    ``entrypoint`` () clears the image's; ``args`` replace its Cmd. ``interactive`` connects
-    standard input, ``tty`` gives the container a terminal.
-    """
-
-    image: str
-    args: tuple[str, ...] = ()
-    entrypoint: tuple[str, ...] | None = None
-    env: dict[str, str] = field(default_factory=dict)
-    mounts: tuple[BindSpec, ...] = ()
-    workdir: str | None = None
-    user: str | None = None
-    network: str = "default"
-    platform: Platform | None = None
-    interactive: bool = False
-    tty: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class ImageRow:
-    """One name of an image in the store; an image without a name has ``name`` and ``tag`` empty.
-
-    ``name`` is the repository as people write it, ``created`` seconds since the epoch (0: not
-    known), ``size`` bytes unpacked.
-    """
-
-    name: str
-    tag: str
-    image_id: str
-    created: float
-    size: int
-    platform: str
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PruneRequest:
     """What may go: ``all`` also what a name or the cache still uses, if nothing runs on it;

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING
 
-from jettison.app.request import BindSpec
 from jettison.cli.values import fields, variables
 from jettison.errors import JettisonError, UsageError
+
+if TYPE_CHECKING:
+    from jettison.app.run import Volume
 
 _VOLUME_MODES = frozenset({"ro", "rw", "z", "Z"})
 _BIND_KEYS = frozenset(
@@ -15,7 +18,7 @@ _BIND_KEYS = frozenset(
 )
 
 
-def volume(text: str) -> BindSpec:
+def volume(text: str) -> Volume:
     """``SOURCE:TARGET[:MODES]``; modes are ro, rw, z and Z (the last two, of SELinux, no-ops)."""
     source, colon, rest = text.partition(":")
     target, _, modes = rest.partition(":")
@@ -29,7 +32,7 @@ def volume(text: str) -> BindSpec:
     return _bind("--volume", source, target, "ro" in words)
 
 
-def mount(text: str) -> BindSpec:
+def mount(text: str) -> Volume:
     """``type=bind,source=...,target=...[,readonly]`` with docker's aliases of the keys."""
     words = [w if "=" in w else f"{w}=true" for w in text.split(",")]
     found = fields("--mount", ",".join(words))
@@ -53,13 +56,15 @@ def _is_true(text: str | None) -> bool:
     return text is not None and parse_bool("--mount readonly", text)
 
 
-def _bind(flag: str, source: str, target: str, read_only: bool) -> BindSpec:
+def _bind(flag: str, source: str, target: str, read_only: bool) -> Volume:
     if not target.startswith("/"):
         raise UsageError(f"invalid target {target!r} for {flag}: it must be absolute")
     path = os.path.abspath(os.path.expanduser(source) if source.startswith("~/") else source)
     if not os.path.exists(path):
         raise JettisonError(f"{flag}: {path} does not exist")
-    return BindSpec(path, target, read_only)
+    from jettison.app.run import Volume
+
+    return Volume(source=path, target=target, read_only=read_only)
 
 
 def environment(

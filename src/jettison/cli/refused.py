@@ -37,9 +37,9 @@ def switches(flags: Mapping[tuple[str, ...], str]) -> list[Decorator]:
     ]
 
 
-def idle(names: Iterable[str]) -> list[Decorator]:
+def idle(*flags: tuple[str, ...]) -> list[Decorator]:
     """Flags that ask for what is always so: accepted, and nothing more is to be done."""
-    return [click.option(name, is_flag=True, hidden=True, expose_value=False) for name in names]
+    return [click.option(*names, is_flag=True, hidden=True, expose_value=False) for names in flags]
 
 
 def _refuse(hint: str, harmless: frozenset[str]) -> Callable[..., None]:

@@ -70,11 +70,21 @@ class Authorizer:
     """What to send as Authorization to one endpoint. Safe to use from several threads."""
 
     def __init__(
-        self, endpoint: Endpoint, plain: bool, credentials: CredentialSource, transport: Transport
+        self,
+        endpoint: Endpoint,
+        credentials: CredentialSource,
+        transport: Transport,
+        *,
+        plain: bool,
+        offline: bool = False,
     ) -> None:
-        """``plain`` says that the endpoint is spoken to without TLS."""
+        """``plain`` says that the endpoint is spoken to without TLS; with ``offline`` an identity
+        token is asked for too, and is then in ``identity_token``.
+        """
+        self.identity_token = ""
         self._endpoint = endpoint
         self._plain = plain
+        self._offline = offline
         self._credentials = credentials
         self._transport = transport
         self._lock = threading.Lock()
@@ -145,14 +155,17 @@ class Authorizer:
         realm = check_realm(challenge, self._endpoint, self._plain, self._transport)
         asked = scopes | frozenset(challenge.parameters.get("scope", "").split())
         service = challenge.parameters.get("service", "")
-        return fetch_token(
+        token = fetch_token(
             self._transport,
             realm,
             service=service,
             scopes=asked,
             credential=credential,
             host=self._host,
+            offline=self._offline,
         )
+        self.identity_token = token.refresh
+        return token
 
 
 def basic(username: str, password: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from types import TracebackType
 from typing import IO, TYPE_CHECKING, TypeVar
 
@@ -12,13 +12,14 @@ from jettison.model.digest import Digest, parse_digest, sha256_digest
 from jettison.model.oci import INDEX_TYPES, MANIFEST_TYPES, MAX_DOCUMENT, Descriptor
 from jettison.model.reference import Reference
 from jettison.registry.config import Anonymous, CredentialSource
-from jettison.registry.documents import check_digest, media_type_of
+from jettison.registry.documents import check_digest, check_kind, media_type_of
 from jettison.registry.failures import StatusError
 from jettison.registry.hosts import Endpoint, endpoints, origin_endpoint
 from jettison.registry.session import Session
 from jettison.registry.settings import Settings
 from jettison.registry.stream import BlobStream
 from jettison.registry.transport import Transport
+from jettison.registry.upload import has_blob, upload
 
 if TYPE_CHECKING:
     import httpx
@@ -86,6 +87,7 @@ class RegistryClient:
         def get(session: Session) -> bytes:
             data, _ = _get_manifest(session, descriptor.digest, what)
             check_digest(data, descriptor.digest, what)
+            check_kind(data, descriptor, what)
             return data
 
         return self._read(reference, get)
@@ -112,13 +114,27 @@ class RegistryClient:
 
     def has_blob(self, reference: Reference, digest: Digest) -> bool:
         """Whether the repository (the registry itself, not a mirror) has the blob."""
-        session = self.session(reference)
-        return _head(session, session.url("blobs", digest), f"{reference.repository}: {digest}")
+        return has_blob(self.session(reference), digest)
 
-    def has_manifest(self, reference: Reference, digest: Digest) -> bool:
-        """Whether the repository (the registry itself, not a mirror) has the manifest."""
+    def push_blob(
+        self,
+        reference: Reference,
+        descriptor: Descriptor,
+        open_source: Callable[[], IO[bytes]],
+        *,
+        mount_from: Sequence[str] = (),
+        progress: Callable[[int], None] | None = None,
+    ) -> str:
+        """Have a blob in the repository; see upload.upload. Returns how it came there:
+        ``exists``, ``mounted`` or ``uploaded``.
+
+        ``open_source`` opens the blob's content, anew for each attempt. ``mount_from`` names
+        repositories of the same registry that may have the blob already.
+        """
+        if self.has_blob(reference, descriptor.digest):
+            return "exists"
         session = self.session(reference)
-        return _head(session, session.url("manifests", digest), f"{reference.repository}@{digest}")
+        return upload(session, descriptor, open_source, mount_from=mount_from, progress=progress)
 
     def put_manifest(
         self, reference: Reference, data: bytes, media_type: str, name: str | None = None
@@ -224,14 +240,6 @@ def _get_manifest(session: Session, name: str, what: str) -> tuple[bytes, str]:
     )
     content_type = response.headers.get("Content-Type", "")
     return session.transport.read(response, MAX_DOCUMENT, what), content_type
-
-
-def _head(session: Session, url: str, what: str) -> bool:
-    try:
-        session.request("HEAD", url, scopes=[session.scope("pull")], what=what).close()
-    except NotFoundError:
-        return False
-    return True
 
 
 def _tags(body: bytes, what: str) -> list[str]:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import msgspec
 
-from jettison.errors import ImageError, NotFoundError
+from jettison.errors import ImageError
 from jettison.model.digest import Digest, algorithm_of
 from jettison.model.oci import (
     INDEX_TYPES,
@@ -20,7 +20,6 @@ from jettison.model.oci import (
     Manifest,
     decode,
 )
-from jettison.model.platform import Platform, make_platform, matches
 
 _ATTESTATION = "vnd.docker.reference.type"
 _SCHEMA1 = "application/vnd.docker.distribution.manifest.v1"
@@ -77,7 +76,8 @@ def media_type_of(data: bytes, said: str, what: str) -> str:
     is_index = shape.manifests != _NONE
     is_manifest = shape.layers != _NONE or shape.config != _NONE
     if is_index == is_manifest:
-        raise ImageError(f"{what} is {'both' if is_index else 'neither'} manifest and index")
+        words = "both a manifest and" if is_index else "neither a manifest nor"
+        raise ImageError(f"{what} is {words} an index")
     if is_index:
         return _known(kind, INDEX_TYPES, MANIFEST_TYPES, OCI_INDEX, what)
     return _known(kind, MANIFEST_TYPES, INDEX_TYPES, OCI_MANIFEST, what)
@@ -89,56 +89,15 @@ def _known(kind: str, right: frozenset[str], wrong: frozenset[str], default: str
     return kind if kind in right else default
 
 
-def decode_document(data: bytes, descriptor: Descriptor, what: str) -> Manifest | Index:
-    """Decode by the descriptor's media type. Raises ImageError if it is not what it says."""
+def check_kind(data: bytes, descriptor: Descriptor, what: str) -> bool:
+    """Raise ImageError unless ``data`` is what the descriptor's media type says, as far as it
+    says; return whether it is an index.
+    """
     kind = media_type_of(data, descriptor.mediaType, what)
     is_index = kind in INDEX_TYPES
     if descriptor.mediaType in (MANIFEST_TYPES if is_index else INDEX_TYPES):
         raise ImageError(f"{what} is {kind}, but is referred to as {descriptor.mediaType}")
-    if is_index:
-        return decode(Index, data, what)
-    return decode(Manifest, data, what)
-
-
-def is_attestation(descriptor: Descriptor) -> bool:
-    """Whether an entry of an index is about another entry (provenance, SBOM) and no image."""
-    return descriptor.annotations.get(_ATTESTATION) == "attestation-manifest"
-
-
-def select(index: Index, wanted: Platform, what: str) -> Descriptor:
-    """The entry of ``index`` for ``wanted``, or else for the next platform that its machine runs.
-
-    Raises NotFoundError, naming the platforms there are (containerd's ``platforms.Only``).
-    """
-    images = [entry for entry in index.manifests if not is_attestation(entry)]
-    for platform in compatible(wanted):
-        for entry in images:
-            if entry.platform is not None and matches(platform, entry.platform):
-                return entry
-    if len(images) == 1 and images[0].platform is None:
-        return images[0]
-    names = sorted({str(e.platform) for e in images if e.platform is not None})
-    raise NotFoundError(
-        f"{what} has no image for {wanted}",
-        hint=f"it has: {', '.join(names)}" if names else "it has no images at all",
-    )
-
-
-def find_manifest(
-    read: Reader, root: Descriptor, platform: Platform, what: str
-) -> tuple[Descriptor, Manifest]:
-    """The manifest for ``platform`` that ``root`` is, or leads to through indexes.
-
-    Raises NotFoundError or ImageError, and what ``read`` raises.
-    """
-    descriptor = root
-    for _ in range(MAX_DEPTH):
-        name = f"{what}: {descriptor.digest}"
-        document = decode_document(read(descriptor), descriptor, name)
-        if isinstance(document, Manifest):
-            return descriptor, document
-        descriptor = select(document, platform, what)
-    raise ImageError(f"{what}: indexes are nested more than {MAX_DEPTH - 1} deep")
+    return is_index
 
 
 @dataclass
@@ -171,30 +130,12 @@ def _collect(
             "manifests"
         )
     data = read(descriptor)
-    document = decode_document(data, descriptor, f"{what}: {descriptor.digest}")
-    if isinstance(document, Manifest):
+    name = f"{what}: {descriptor.digest}"
+    if not check_kind(data, descriptor, name):
+        document = decode(Manifest, data, name)
         for blob in (document.config, *document.layers):
             contents.blobs.setdefault(blob.digest, blob)
     else:
-        for child in document.manifests:
+        for child in decode(Index, data, name).manifests:
             _collect(read, child, what, contents, depth=depth + 1)
     contents.documents[descriptor.digest] = (descriptor, data)
-
-
-def compatible(platform: Platform) -> Iterator[Platform]:
-    """``platform`` and those its machines run too, the best first."""
-    yield platform
-    arch, variant = platform.architecture, platform.variant
-    level = int(variant[1:]) if variant[:1] == "v" and variant[1:].isdecimal() else 0
-    if arch == "amd64":
-        for lower in range(min(level, 9) - 1, 0, -1):
-            yield make_platform(platform.os, arch, f"v{lower}")
-        yield make_platform(platform.os, "386")
-    elif arch == "arm":
-        for lower in range(min(level, 9) - 1, 4, -1):
-            yield make_platform(platform.os, arch, f"v{lower}")
-    elif arch == "arm64":
-        if variant:
-            yield make_platform(platform.os, arch)
-        for lower in (8, 7, 6, 5):
-            yield make_platform(platform.os, "arm", f"v{lower}")

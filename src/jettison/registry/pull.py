@@ -6,13 +6,14 @@ import threading
 from collections.abc import Callable
 from io import BytesIO
 
-from jettison.model.digest import Digest
 from jettison.model.event import Observer, Silent
 from jettison.model.oci import Descriptor
 from jettison.model.platform import Platform
 from jettison.model.reference import Reference
+from jettison.model.resolve import resolve_image
 from jettison.registry.client import RegistryClient
-from jettison.registry.documents import collect, find_manifest
+from jettison.registry.documents import collect
+from jettison.registry.source import RepositoryBlobs
 from jettison.registry.transfer import BlobSink, Job, Progress, run_all
 
 
@@ -36,12 +37,7 @@ def pull(
     Raises NotFoundError, ImageError, AuthError, RegistryError, and what the sink raises.
     """
     watcher = observer or Silent()
-    read: dict[Digest, bytes] = {}
-
-    def document(descriptor: Descriptor) -> bytes:
-        if descriptor.digest not in read:
-            read[descriptor.digest] = _document(client, reference, sink, descriptor)
-        return read[descriptor.digest]
+    origin = RepositoryBlobs(client, reference, sink)
 
     def job(blob: Descriptor) -> Job:
         def move(stop: threading.Event) -> None:
@@ -53,8 +49,9 @@ def pull(
 
     root = client.resolve(reference)
     if platform is not None:
-        root, _ = find_manifest(document, root, platform, str(reference))
-    contents = collect(document, root, str(reference))
+        image = resolve_image(origin, str(reference), root, platform)
+        root = origin.documents[image.digest][0]
+    contents = collect(origin.document, root, str(reference))
     missing = [blob for blob in contents.blobs.values() if not sink.has(blob.digest)]
     missing.sort(key=lambda blob: -blob.size)  # the largest takes longest: begin with it
     run_all(map(job, missing), client.settings.parallel, client.cancel)
@@ -63,12 +60,3 @@ def pull(
             sink.ingest(BytesIO(data), digest=descriptor.digest, size=len(data))
     record(root)
     return root
-
-
-def _document(
-    client: RegistryClient, reference: Reference, sink: BlobSink, descriptor: Descriptor
-) -> bytes:
-    if sink.has(descriptor.digest):
-        with sink.open_blob(descriptor) as stream:
-            return stream.read()
-    return client.manifest(reference, descriptor)

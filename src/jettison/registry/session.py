@@ -19,13 +19,30 @@ class Session:
     """Adds Authorization to requests, answers challenges, turns bad statuses into errors."""
 
     def __init__(
-        self, endpoint: Endpoint, credentials: CredentialSource, transport: Transport
+        self,
+        endpoint: Endpoint,
+        credentials: CredentialSource,
+        transport: Transport,
+        *,
+        offline: bool = False,
     ) -> None:
+        """``offline``: have an identity token given, to keep in the place of a password."""
         self.endpoint = endpoint
         self.transport = transport
         self._scheme = transport.scheme(endpoint.address)
-        self._origin = origin(self.url())
-        self._auth = Authorizer(endpoint, self._scheme == "http", credentials, transport)
+        self._origin = origin(self.base_url())
+        self._auth = Authorizer(
+            endpoint, credentials, transport, plain=self._scheme == "http", offline=offline
+        )
+
+    @property
+    def identity_token(self) -> str:
+        """The identity token that came with the last token, if any."""
+        return self._auth.identity_token
+
+    def base_url(self) -> str:
+        """The URL of ``/v2/``, which tells whether the registry lets one in."""
+        return f"{self._scheme}://{self.endpoint.address}/v2/"
 
     def url(self, *parts: str) -> str:
         """The URL of ``/v2/<repository>/<parts…>`` here."""

@@ -14,7 +14,11 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 def build_flags(function: F) -> F:
     """Add every flag to a command."""
-    refused = [*valued(REFUSED), *switches(REFUSED_SWITCHES), *idle(IDLE_SWITCHES)]
+    refused = [
+        *valued(REFUSED),
+        *switches(REFUSED_SWITCHES),
+        *idle(*((name,) for name in IDLE_SWITCHES)),
+    ]
     return cast(F, decorate(function, [*_SUPPORTED, *refused]))
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import fnmatch
 import os
-import time
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
@@ -15,9 +14,10 @@ from jettison.cli.refused import idle
 from jettison.errors import UsageError
 
 if TYPE_CHECKING:
-    from jettison.app.request import ImageRow
+    from jettison.app.images import ImageRow
 
 _SHORT_ID = 12
+NONE = "<none>"
 FILTERS = ("dangling", "reference")
 
 
@@ -34,8 +34,7 @@ FILTERS = ("dangling", "reference")
 @click.option("--no-trunc", is_flag=True, help="Show whole image ids")
 @format_flag
 @quiet_flag("Print nothing but image ids")
-@idle(["-a", "--all"])[1]
-@idle(["-a", "--all"])[0]
+@idle(("-a", "--all"))[0]
 def command(
     pattern: str | None, filters: tuple[str, ...], no_trunc: bool, format: str, quiet: bool
 ) -> int:
@@ -44,10 +43,7 @@ def command(
     from jettison.cli.output import write
 
     wanted = ([f"reference={pattern}"] if pattern else []) + list(filters)
-    rows = sorted(
-        selected(list_images(environ=os.environ), wanted),
-        key=lambda row: (-row.created, row.name, row.tag),
-    )
+    rows = selected(list_images(environ=os.environ), wanted)
     if quiet:
         ids = dict.fromkeys(_id(row, no_trunc) for row in rows)
         write("".join(f"{name}\n" for name in ids))
@@ -73,14 +69,14 @@ def selected(rows: Iterable[ImageRow], filters: Iterable[str]) -> list[ImageRow]
             from jettison.cli.argv import parse_bool
 
             dangling = parse_bool("--filter dangling", value)
-            found = [row for row in found if (not row.name) is dangling]
+            found = [row for row in found if (row.repository == NONE) is dangling]
     return found
 
 
 def _is_called(row: ImageRow, pattern: str) -> bool:
     """Docker's reference filter: a name or name:tag, whose ``*`` stop at slashes."""
     slash = pattern.rfind("/")
-    name = f"{row.name}:{row.tag}" if ":" in pattern[slash + 1 :] else row.name
+    name = f"{row.repository}:{row.tag}" if ":" in pattern[slash + 1 :] else row.repository
     if name.count("/") != pattern.count("/"):
         return False
     return all(
@@ -96,8 +92,8 @@ def _table(rows: Iterable[ImageRow], no_trunc: bool) -> str:
         header,
         [
             (
-                row.name or "<none>",
-                row.tag or "<none>",
+                row.repository,
+                row.tag,
                 _id(row, no_trunc),
                 _age(row),
                 human_size(row.size),
@@ -110,24 +106,32 @@ def _table(rows: Iterable[ImageRow], no_trunc: bool) -> str:
 def _write_object(row: ImageRow, no_trunc: bool) -> None:
     from jettison.cli.output import write_json
 
-    created = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(row.created))
     write_json(
         {
-            "Repository": row.name or "<none>",
-            "Tag": row.tag or "<none>",
+            "Repository": row.repository,
+            "Tag": row.tag,
             "ID": _id(row, no_trunc),
-            "CreatedAt": created if row.created else "",
+            "Digest": row.digest,
+            "CreatedAt": row.created,
             "CreatedSince": _age(row),
             "Size": row.size,
-            "Platform": row.platform,
+            "Platforms": row.platforms,
         }
     )
 
 
 def _age(row: ImageRow) -> str:
+    """How long ago the image was made; its config may say nothing, or nonsense."""
+    from datetime import UTC, datetime
+
     from jettison.cli.text import human_age
 
-    return human_age(max(0.0, time.time() - row.created)) if row.created else "N/A"
+    try:
+        made = datetime.fromisoformat(row.created)
+    except ValueError:
+        return "N/A"
+    made = made if made.tzinfo else made.replace(tzinfo=UTC)
+    return human_age(max(0.0, (datetime.now(UTC) - made).total_seconds()))
 
 
 def _id(row: ImageRow, no_trunc: bool) -> str:

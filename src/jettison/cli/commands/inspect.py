@@ -14,19 +14,22 @@ from jettison.errors import JettisonError, UsageError
 @click.argument("names", metavar="NAME|ID...", nargs=-1, required=True)
 @click.option("-f", "--format", metavar="FORMAT", help="json: one object a line", default=None)
 @click.option("--type", "kind", metavar="TYPE", help="image, the only one", default="image")
-def command(names: tuple[str, ...], format: str | None, kind: str) -> int:
+@click.option("--platform", metavar="OS/ARCH[/VARIANT]", help="Platform (default: this host's)")
+def command(names: tuple[str, ...], format: str | None, kind: str, platform: str | None) -> int:
     """Show images as docker inspect does: an indented JSON array, or with --format json one
     object a line.
     """
     from jettison.app.images import inspect
     from jettison.cli.errors import stderr_report
     from jettison.cli.output import write_json
+    from jettison.cli.values import one_platform
 
     _check(format, kind)
+    wanted = one_platform(platform)
     status, found = 0, []
     for name in names:
         try:
-            found.append(inspect(name, environ=os.environ))
+            found.append(inspect(name, environ=os.environ, platform=wanted))
         except JettisonError as error:
             stderr_report(error)
             status = error.exit_code

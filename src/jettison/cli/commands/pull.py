@@ -20,14 +20,14 @@ _ALL_TAGS = switches({("-a", "--all-tags"): "pull the tags one by one"})
 @progress_flag
 @quiet_flag("Print nothing but the image's name")
 @_ALL_TAGS[0]
-@idle(["--disable-content-trust"])[0]
+@idle(("--disable-content-trust",))[0]
 def command(
     name: str, platform: str | None, all_platforms: bool, progress: str, quiet: bool
 ) -> int:
     """Fetch an image from a registry into the store, and print its full name."""
     from jettison.cli import values
     from jettison.cli.output import write_line
-    from jettison.cli.progress.session import watching
+    from jettison.cli.progress.session import GRACE, watching
     from jettison.model.reference import parse_reference
 
     if platform and all_platforms:
@@ -35,9 +35,16 @@ def command(
     wanted = values.one_platform(platform)
     reference = parse_reference(name)
     mode = "quiet" if quiet else progress
-    with watching(mode, os.environ, title="Pulling") as (display, _):
+    with watching(mode, os.environ, title="Pulling", grace=GRACE) as (display, cancel):
         from jettison.app.images import pull
 
-        pull(name, display, environ=os.environ, platform=wanted, all_platforms=all_platforms)
+        pull(
+            name,
+            display,
+            environ=os.environ,
+            cancel=cancel,
+            platform=wanted,
+            all_platforms=all_platforms,
+        )
     write_line(str(reference))
     return 0

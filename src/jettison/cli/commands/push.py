@@ -17,17 +17,20 @@ _ALL_TAGS = switches({("-a", "--all-tags"): "push the tags one by one"})
 @progress_flag
 @quiet_flag("Print nothing but the image's name")
 @_ALL_TAGS[0]
-@idle(["--disable-content-trust"])[0]
+@idle(("--disable-content-trust",))[0]
 def command(name: str, progress: str, quiet: bool) -> int:
     """Send an image of the store to the registry its name begins with, and print its full name."""
     from jettison.cli.output import write_line
-    from jettison.cli.progress.session import watching
+    from jettison.cli.progress.session import GRACE, watching
     from jettison.model.reference import parse_reference
 
     reference = parse_reference(name)
-    with watching("quiet" if quiet else progress, os.environ, title="Pushing") as (display, _):
+    with watching("quiet" if quiet else progress, os.environ, title="Pushing", grace=GRACE) as (
+        display,
+        cancel,
+    ):
         from jettison.app.images import push
 
-        push(name, display, environ=os.environ)
+        push(name, display, environ=os.environ, cancel=cancel)
     write_line(str(reference))
     return 0

@@ -17,16 +17,16 @@ def command(names: tuple[str, ...], force: bool) -> int:
     """Remove images from the store. Their layers go when nothing needs them: see prune."""
     from jettison.app.images import remove
     from jettison.cli.errors import stderr_report
-    from jettison.cli.output import write_line
+    from jettison.cli.output import write
 
     status = 0
     for name in names:  # all that can be removed are, whatever is wrong with the others
         try:
-            remove([name], environ=os.environ)
+            gone = remove([name], environ=os.environ)
         except JettisonError as error:
             stderr_report(error)
             if not (force and isinstance(error, NotFoundError)):
                 status = error.exit_code
         else:
-            write_line(f"Untagged: {name}")
+            write("".join(f"Untagged: {name}\n" for name in gone))
     return status

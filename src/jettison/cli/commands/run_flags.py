@@ -14,7 +14,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 def run_flags(function: F) -> F:
     """Add every flag to a command."""
-    refused = [*valued(REFUSED), *switches(REFUSED_SWITCHES), *idle(["--rm"])]
+    refused = [*valued(REFUSED), *switches(REFUSED_SWITCHES), *idle(("--rm",))]
     return cast(F, decorate(function, [*_SUPPORTED, *refused]))
 
 
@@ -31,12 +31,12 @@ _SUPPORTED: list[Decorator] = [
     _list("--env-file", metavar="FILE", help="Variables, one KEY[=VALUE] a line"),
     _list("-v", "--volume", metavar="SOURCE:TARGET[:ro]", help="Directory or file of this host"),
     _list("--mount", metavar="SPEC", help="type=bind,src=SOURCE,dst=TARGET[,readonly]"),
-    _text("-w", "--workdir", metavar="DIR", help="Working directory"),
-    _text("-u", "--user", metavar="USER[:GROUP]", help="User and group, by name or number"),
+    _text("-w", "--workdir", metavar="DIR", help="Working directory", default=""),
+    _text("-u", "--user", metavar="USER[:GROUP]", help="User, by name or number", default=""),
     _text("--entrypoint", metavar="COMMAND", help="Instead of the image's; empty: none"),
     click.option("-i", "--interactive", is_flag=True, help="Connect standard input"),
     click.option("-t", "--tty", is_flag=True, help="Give the container a terminal"),
-    _text("--network", "--net", metavar="MODE", help="default, host or none", default="default"),
+    _text("--network", "--net", metavar="MODE", help="host or none", default="host"),
     _text("--platform", metavar="OS/ARCH[/VARIANT]", help="Platform of the image"),
 ]
 

@@ -6,8 +6,8 @@ import os
 import stat
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import IO
+from contextlib import contextmanager, suppress
+from typing import IO, Literal
 
 import click
 
@@ -44,10 +44,17 @@ def _destination(path: str | None) -> Iterator[IO[bytes]]:
             raise UsageError("refusing to write an archive to the terminal", hint="use --output")
         yield binary_stdout()
     elif _is_special(path):
-        with open(path, "wb") as out:
+        with _open(path, path, "wb") as out:
             yield out
     else:
         yield from _replaced(path)
+
+
+def _open(path: str, wanted: str, mode: Literal["wb", "xb"]) -> IO[bytes]:
+    try:
+        return open(path, mode)
+    except OSError as error:
+        raise JettisonError(f"cannot write {wanted}: {error.strerror}") from None
 
 
 def _is_special(path: str) -> bool:
@@ -62,13 +69,10 @@ def _replaced(path: str) -> Iterator[IO[bytes]]:
     """A file beside ``path`` that takes its place once it is complete."""
     beside = f"{path}.{os.getpid()}.partial"
     try:
-        out = open(beside, "xb")
-    except OSError as error:
-        raise JettisonError(f"cannot write {path}: {error.strerror}") from None
-    try:
-        with out:
+        with _open(beside, path, "xb") as out:
             yield out
         os.replace(beside, path)
     except BaseException:
-        os.unlink(beside)
+        with suppress(FileNotFoundError):
+            os.unlink(beside)
         raise

@@ -17,15 +17,16 @@ def watching(
     mode: str,
     environ: Mapping[str, str],
     *,
-    grace: float = 0.0,
     title: str = "Building",
+    grace: float = 0.0,
     signals: bool = True,
 ) -> Iterator[tuple[Display, threading.Event]]:
     """A display in ``mode``, and the Event that is set on Ctrl-C.
 
-    Without ``signals`` they are left alone (a container gets them).
-    ``title`` says what goes on (the live view's first line); ``grace`` is the time in seconds the operation gets to follow the Event. Leaving by Cancelled
-    or KeyboardInterrupt raises Cancelled with the names of the steps that were running.
+    ``title`` says what goes on (the live view's first line); ``grace`` is the time in seconds the
+    operation gets to follow the Event. Without ``signals`` those are left alone (a container gets
+    them). Leaving by Cancelled or KeyboardInterrupt raises Cancelled with the names of the steps
+    that were running.
     """
     display = open_display(mode, sys.stderr, environ, title)
     try:
