@@ -13,7 +13,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 
 from jettison.errors import SandboxError
-from jettison.sandbox import etcfiles, hostca, inroot, mounts, ssh, stubs, syscalls
+from jettison.sandbox import etcfiles, hostca, inroot, mounts, stubs, syscalls
 from jettison.sandbox.runtime import OnOutput, Runtime, discard_output
 from jettison.sandbox.secrets import MemoryFiles
 from jettison.sandbox.spec import ContainerSpec, Host, Mount
@@ -207,6 +207,8 @@ class _Setup:
         return Mount(target=target, source=source, options=tuple(options))
 
     def _socket(self, item: SshSocket) -> Mount:
+        from jettison.sandbox import ssh
+
         path = self.files.path()
         self.context.enter_context(
             ssh.forwarded(path, item.agent, uid=item.uid, gid=item.gid, mode=item.mode)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Iterable
 
 _SYSTEMD_STUB = "127.0.0.53"
@@ -59,6 +58,8 @@ def without_local_servers(text: bytes) -> bytes:
 
 
 def _is_local(address: str) -> bool:
+    import ipaddress
+
     try:
         return ipaddress.ip_address(address.partition("%")[0]).is_loopback
     except ValueError:

@@ -120,7 +120,7 @@ def id_map(own: int, ranges: list[tuple[int, int]]) -> list[Range]:
 
 def _enter_user_namespace(uid: int, gid: int) -> str | None:
     """Unshare and map; returns the notice for a map of one id, None for a full one."""
-    name = _user_name(uid)
+    name = user_name(uid)
     uids, gids = sub_ids("/etc/subuid", name, uid), sub_ids("/etc/subgid", name, uid)
     tools = [shutil.which("newuidmap"), shutil.which("newgidmap")]
     if not uids or not gids:
@@ -140,7 +140,8 @@ def _enter_user_namespace(uid: int, gid: int) -> str | None:
     return _map_single(uid, gid, why)
 
 
-def _user_name(uid: int) -> str:
+def user_name(uid: int) -> str:
+    """The login name of ``uid``, or its number if it has none."""
     import pwd
 
     try:

@@ -8,31 +8,20 @@ from __future__ import annotations
 
 import json
 import os
-import platform
 import shutil
-import struct
-import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from jettison.errors import RunError, SandboxError
 from jettison.model.platform import make_platform
-from jettison.sandbox import capabilities, cgroups, mounts, spawn
+from jettison.sandbox import capabilities, cgroups, mounts, spawn, tinyelf
 from jettison.sandbox.namespace import Isolation
 from jettison.sandbox.runtime import Runtime
 from jettison.sandbox.spec import ContainerSpec, Host
 
 RUNTIMES = ("crun", "runc", "youki")
 """In the order they are tried: crun starts fastest."""
-
-_STATUS = 42
-# ELF machine number and code for exit(42), per OCI architecture.
-_EXIT = {
-    "amd64": (62, "bf2a000000b83c0000000f05"),  # mov edi,42; mov eax,60; syscall
-    "arm64": (183, "400580d2a80b80d2010000d4"),  # mov x0,#42; mov x8,#93; svc #0
-    "riscv64": (243, "1305a0029308d00573000000"),  # li a0,42; li a7,93; ecall
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +37,7 @@ class Outcome:
 
 def architecture() -> str:
     """The host's architecture in OCI terms."""
-    return make_platform("linux", platform.machine()).architecture
+    return make_platform("linux", os.uname().machine).architecture
 
 
 def host_facts(isolation: Isolation, *, with_cgroups: bool) -> Host:
@@ -73,7 +62,7 @@ def find_runtime(
     outcome while the host is not rebooted and no runtime changes. Call it after
     `namespace.enter`. Raises SandboxError if none works, saying what was wrong with each.
     """
-    candidates = _candidates(name)
+    candidates = installed(name)
     if not candidates:
         raise SandboxError(
             f"no OCI runtime {name} is installed" if name else "no OCI runtime is installed",
@@ -128,6 +117,8 @@ def probe_all(
 
 def probe(runtime: Runtime, scratch: str) -> str | None:
     """Run the smallest container with ``runtime``; what went wrong, or None."""
+    import tempfile
+
     try:
         with (
             tempfile.TemporaryDirectory(dir=scratch, prefix="probe-") as directory,
@@ -142,9 +133,9 @@ def _run_probe(runtime: Runtime, directory: str) -> str | None:
     root, bundle = os.path.join(directory, "root"), os.path.join(directory, "bundle")
     for path in (root, bundle, *(os.path.join(root, name) for name in ("proc", "dev", "sys"))):
         os.mkdir(path)
-    program = smallest_program(runtime.host.architecture)
+    program = tinyelf.program(runtime.host.architecture)
     spec = ContainerSpec(rootfs=root, args=("/probe",))
-    expected = _STATUS
+    expected = tinyelf.STATUS
     if program is None:
         expected = 0
         spec = replace(spec, rootfs="/", args=("/bin/true",), read_only_root=True)
@@ -160,24 +151,8 @@ def _run_probe(runtime: Runtime, directory: str) -> str | None:
     return text or f"ended with status {status} instead of {expected}"
 
 
-def smallest_program(arch: str) -> bytes | None:
-    """A static ELF program for ``arch`` that exits with status 42; None for others (elf(5))."""
-    if arch not in _EXIT:
-        return None
-    machine, code_hex = _EXIT[arch]
-    code = bytes.fromhex(code_hex)
-    base, header = 0x10000, 64 + 56
-    ident = b"\x7fELF\x02\x01\x01".ljust(16, b"\0")
-    file_header = struct.pack(
-        "<HHIQQQIHHHHHH", 2, machine, 1, base + header, 64, 0, 0, 64, 56, 1, 0, 0, 0
-    )
-    size = header + len(code)
-    segment = struct.pack("<IIQQQQQQ", 1, 5, 0, base, base, size, size, 0x1000)
-    return ident + file_header + segment + code
-
-
-def _candidates(name: str | None) -> list[tuple[str, str]]:
-    """(name, path) of the runtimes that are installed."""
+def installed(name: str | None = None) -> list[tuple[str, str]]:
+    """(name, path) of the runtimes that are installed; of ``name`` only, if given."""
     found = []
     for candidate in RUNTIMES if name is None else (name,):
         path = shutil.which(candidate)

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
-import secrets
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -26,6 +24,8 @@ OnOutput = Callable[[int, bytes], None]
 _CANCEL_POLL = 0.05
 """Seconds between looks at the cancel event; output is passed on at once."""
 _CHUNK = 1 << 16
+_ABOUT_PROGRAMS = ("exec", "not found", "no such file", "permission denied")
+"""Words of a runtime's message after which the program in the root is looked at."""
 
 
 def discard_output(stream: int, data: bytes) -> None:
@@ -65,7 +65,7 @@ class Runtime:
         SandboxError if the runtime cannot make the container, Cancelled soon after ``cancel``
         is set; then every process of the container has ended.
         """
-        container_id = f"jettison-{os.getpid()}-{secrets.token_hex(4)}"
+        container_id = f"jettison-{os.getpid()}-{os.urandom(4).hex()}"
         config = runtime_config(spec, self.host, container_id)
         _write_config(os.path.join(bundle, "config.json"), config)
         argv = [
@@ -112,7 +112,7 @@ class Runtime:
         if not said:
             return
         message = said[-1]
-        if re.search(r"exec|not found|no such file|permission denied", message, re.IGNORECASE):
+        if any(word in message.lower() for word in _ABOUT_PROGRAMS):
             fault = find_fault(
                 spec.rootfs, spec.args[0], spec.cwd, dict(spec.env), self.host.architecture
             )

@@ -257,7 +257,7 @@ def _linux(spec: ContainerSpec, host: Host, container_id: str) -> dict[str, Any]
         kinds.append("cgroup")
     linux: dict[str, Any] = {"namespaces": [{"type": kind} for kind in kinds]}
     if not spec.insecure:
-        linux["maskedPaths"] = list(_MASKED)
+        linux["maskedPaths"] = [*_MASKED, *(["/sys/fs/cgroup"] if host.rootless else [])]
         linux["readonlyPaths"] = list(_READ_ONLY)
         if host.seccomp:
             linux["seccomp"] = seccomp.profile(capabilities.DEFAULT, host.architecture)
