@@ -25,7 +25,7 @@ from jettison.plan.options import (
     NamedScratch,
     PlanOptions,
 )
-from jettison.plan.steps import BuildPlan
+from jettison.plan.steps import BuildPlan, Step
 
 if TYPE_CHECKING:
     from jettison.fs.context import ContextTree
@@ -168,7 +168,7 @@ class _Build:
 
     def _solve(
         self, plan: BuildPlan, contexts: Mapping[str, ContextTree]
-    ) -> dict[object, tuple[str, ...]]:
+    ) -> dict[Step, tuple[str, ...]]:
         from jettison.solve.bench import Bench, StoreRecords
         from jettison.solve.solver import Solver
         from jettison.solve.trees import Trees
@@ -192,7 +192,7 @@ class _Build:
             workers=max(4, os.cpu_count() or 1),
         )
         roots = [image.root for image in plan.images if image.root is not None]
-        return dict(solver.solve(roots))
+        return solver.solve(roots)
 
     def _runner(self, bench: Bench) -> CommandRunner:
         from jettison.solve.running import CommandRunner, Grants
@@ -251,7 +251,7 @@ def _context_tree(directory: str, context: BuildContext | None) -> ContextTree:
     from jettison.fs.patterns import read_ignorefile
 
     ignore = context.ignore if context is not None else ignore_file(directory, None)
-    patterns = read_ignorefile(ignore.text, ignore.name) if ignore is not None else None
+    patterns = read_ignorefile(ignore) if ignore is not None else None
     if not os.path.isdir(directory):
         raise UsageError(f"build context {directory!r} is not a directory")
     return ContextTree(directory, patterns)

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
+import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from datetime import datetime
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import IO, Any
 
 from jettison.app.registries import registry_client
-from jettison.app.request import ImageRow
 from jettison.app.session import open_store
 from jettison.errors import JettisonError
 from jettison.model.event import Observer, StepFinished, StepStarted
@@ -20,11 +19,25 @@ from jettison.model.reference import parse_reference
 from jettison.store.store import Store
 
 
+@dataclass(frozen=True, slots=True)
+class ImageRow:
+    """One line of ``jettison images``. ``size`` is that of the compressed blobs, in bytes."""
+
+    repository: str
+    tag: str
+    image_id: str
+    digest: str
+    created: str
+    size: int
+    platforms: tuple[str, ...]
+
+
 def pull(
     name: str,
     observer: Observer,
     *,
     environ: Mapping[str, str],
+    cancel: threading.Event,
     platform: Platform | None = None,
     all_platforms: bool = False,
 ) -> str:
@@ -37,34 +50,31 @@ def pull(
 
     reference = parse_reference(name)
     wanted = None if all_platforms else platform or build_platform()
-    with (
-        open_store(environ) as store,
-        registry_client(environ) as client,
-        _vertex(observer, f"pull {reference.familiar}") as step,
-    ):
-        return pull_image(
-            client,
-            reference,
-            store.blobs,
-            lambda descriptor: store.images.name(descriptor, [str(reference)]),
-            platform=wanted,
-            observer=observer,
-            step=step,
-        ).digest
+    with open_store(environ) as store, registry_client(environ) as client:
+        with _watched(observer, f"pull {reference.familiar}", cancel, client.cancel) as step:
+            found = pull_image(
+                client,
+                reference,
+                store.blobs,
+                lambda descriptor: store.images.name(descriptor, [str(reference)]),
+                platform=wanted,
+                observer=observer,
+                step=step,
+            )
+    return found.digest
 
 
-def push(name: str, observer: Observer, *, environ: Mapping[str, str]) -> str:
+def push(
+    name: str, observer: Observer, *, environ: Mapping[str, str], cancel: threading.Event
+) -> str:
     """Send an image of the store to the registry its name says; returns its digest."""
     from jettison.registry.push import push as push_image
 
     reference = parse_reference(name)
-    with (
-        open_store(environ) as store,
-        registry_client(environ) as client,
-        _vertex(observer, f"push {reference.familiar}") as step,
-    ):
+    with open_store(environ) as store, registry_client(environ) as client:
         descriptor = store.images.find(name)
-        push_image(client, store.blobs, descriptor, [reference], observer=observer, step=step)
+        with _watched(observer, f"push {reference.familiar}", cancel, client.cancel) as step:
+            push_image(client, store.blobs, descriptor, [reference], observer=observer, step=step)
     return descriptor.digest
 
 
@@ -91,18 +101,20 @@ def save(
 
 
 def list_images(*, environ: Mapping[str, str]) -> list[ImageRow]:
-    """The images of the store, one row a name."""
+    """The images of the store, newest first; repository and tag are ``<none>`` without a name."""
     with open_store(environ) as store:
-        return [
+        rows = [
             ImageRow(
                 *_repository_and_tag(image.name),
                 image.image_id,
-                _seconds(image.created),
+                image.descriptor.digest,
+                image.created,
                 image.size,
-                ", ".join(image.platforms),
+                image.platforms,
             )
             for image in store.images.list()
         ]
+    return sorted(rows, key=lambda row: row.created, reverse=True)
 
 
 def tag(source: str, target: str, *, environ: Mapping[str, str]) -> None:
@@ -153,17 +165,9 @@ def inspect(
 
 def _repository_and_tag(name: str | None) -> tuple[str, str]:
     if name is None:
-        return "", ""
+        return "<none>", "<none>"
     reference = parse_reference(name)
-    return reference.familiar.rpartition(":")[0], reference.tag or ""
-
-
-def _seconds(created: str) -> float:
-    """RFC 3339 as seconds since the epoch; 0 for what is none."""
-    try:
-        return datetime.fromisoformat(created).timestamp()
-    except ValueError:
-        return 0.0
+    return reference.familiar.rpartition(":")[0], reference.tag or "<none>"
 
 
 def _manifest(store: Store, digest: str) -> dict[str, Any]:
@@ -191,16 +195,32 @@ def _json(descriptor: Descriptor) -> bytes:
     return encode(descriptor)
 
 
-@contextmanager
-def _vertex(observer: Observer, name: str) -> Iterator[str]:
-    """One vertex of progress around a transfer."""
-    observer.emit(StepStarted(name, name, time.time()))
-    try:
-        yield name
-    except JettisonError as error:
-        observer.emit(StepFinished(name, name, time.time(), error=error.message))
-        raise
-    except BaseException:
-        observer.emit(StepFinished(name, name, time.time(), cancelled=True))
-        raise
-    observer.emit(StepFinished(name, name, time.time()))
+class _watched:  # noqa: N801 - used like a function
+    """One vertex of progress around a transfer, which ``stop`` ends when ``cancel`` is set."""
+
+    def __init__(self, observer: Observer, name: str, cancel: threading.Event, stop: Any) -> None:
+        self._observer = observer
+        self._name = name
+        self._cancel = cancel
+        self._stop = stop
+        self._done = threading.Event()
+
+    def __enter__(self) -> str:
+        self._observer.emit(StepStarted(self._name, self._name, time.time()))
+        threading.Thread(target=self._watch, name="cancel", daemon=True).start()
+        return self._name
+
+    def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
+        self._done.set()
+        message = str(error) if error is not None else None
+        self._observer.emit(
+            StepFinished(
+                self._name, self._name, time.time(), cancelled=self._cancel.is_set(), error=message
+            )
+        )
+
+    def _watch(self) -> None:
+        while not self._done.wait(0.1):
+            if self._cancel.is_set():
+                self._stop()
+                return

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from jettison.app.registries import registry_client
+from jettison.registry.config import ConfigFile, docker_config
 
 
 def login(server: str, username: str, password: str, *, environ: Mapping[str, str]) -> None:
     """Check the credentials with the registry, then store them. Raises AuthError."""
-    from jettison.registry import login as registry_login
+    from jettison.app.registries import registry_settings
+    from jettison.registry import login as registry
 
-    with registry_client(environ) as client:
-        registry_login.login(client, server, username, password, environ)
+    config = ConfigFile(docker_config(environ))
+    registry.login(
+        server, username, password, config=config, settings=registry_settings(environ)
+    )
 
 
 def logout(server: str, *, environ: Mapping[str, str]) -> bool:
     """Forget the credentials of a registry; False if there were none."""
-    from jettison.registry import login as registry_login
+    from jettison.registry import login as registry
 
-    return registry_login.logout(server, environ)
+    return registry.logout(server, config=ConfigFile(docker_config(environ)))

@@ -12,13 +12,17 @@ from jettison.registry.settings import Settings
 from jettison.registry.source import RegistrySource
 
 
-def registry_client(environ: Mapping[str, str]) -> RegistryClient:
-    """A client with the user's credentials; $JETTISON_INSECURE_REGISTRIES names hosts (split at
-    commas) that may speak plain HTTP.
+def registry_settings(environ: Mapping[str, str]) -> Settings:
+    """$JETTISON_INSECURE_REGISTRIES names hosts (split at commas) that may speak plain HTTP or
+    show a certificate nobody vouches for.
     """
     named = environ.get("JETTISON_INSECURE_REGISTRIES", "").split(",")
-    insecure = frozenset(host.strip() for host in named if host.strip())
-    return RegistryClient(Settings(insecure=insecure), Credentials.from_environment(environ))
+    return Settings(insecure=frozenset(host.strip() for host in named if host.strip()))
+
+
+def registry_client(environ: Mapping[str, str]) -> RegistryClient:
+    """A client with the user's stored credentials."""
+    return RegistryClient(registry_settings(environ), Credentials.from_environment(environ))
 
 
 def registry_source(session: Session) -> ImageSource:
