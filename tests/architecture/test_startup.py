@@ -9,7 +9,14 @@ from pathlib import Path
 
 import pytest
 
-HEAVY = {"httpx", "rich.progress", "rich.live", "zstandard", "tarfile", "jettison.sandbox.container"}
+HEAVY = {
+    "httpx",
+    "rich.progress",
+    "rich.live",
+    "zstandard",
+    "tarfile",
+    "jettison.sandbox.container",
+}
 
 PROGRAM = """
 import sys

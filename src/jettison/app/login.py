@@ -13,9 +13,7 @@ def login(server: str, username: str, password: str, *, environ: Mapping[str, st
     from jettison.registry import login as registry
 
     config = ConfigFile(docker_config(environ))
-    registry.login(
-        server, username, password, config=config, settings=registry_settings(environ)
-    )
+    registry.login(server, username, password, config=config, settings=registry_settings(environ))
 
 
 def logout(server: str, *, environ: Mapping[str, str]) -> bool:
