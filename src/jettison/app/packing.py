@@ -185,7 +185,6 @@ class Packer:
                 "rewrite-timestamp needs SOURCE_DATE_EPOCH",
                 hint="pass --build-arg SOURCE_DATE_EPOCH=SECONDS",
             )
-        self._unpack_base(plan)
         made = layer_blob(
             self._store,
             snapshot[number],
@@ -193,6 +192,7 @@ class Packer:
             options.compression,
             clamp=plan.epoch if options.rewrite_timestamp else None,
             progress=progress,
+            prepare=lambda: self._unpack_base(plan),
         )
         blob = in_dialect(made.descriptor, oci=options.oci)
         origins[blob.digest] = self._store.blobs

@@ -39,8 +39,11 @@ def layer_blob(
     *,
     clamp: int | None = None,
     progress: Progress | None = None,
+    prepare: Callable[[], None] = lambda: None,
 ) -> LayerBlob:
     """The blob of an unpacked layer that lies on the layers ``below`` (lowest first).
+
+    ``prepare`` is called if the blob has to be made: it has the layers below unpacked.
 
     One pass: the tar is written, hashed (the diff ID), compressed and hashed again on its way to
     the store; nothing is held in memory. ``clamp`` is the latest modification time, in seconds,
@@ -53,6 +56,7 @@ def layer_blob(
     known = store.layer_blobs.get(layer, kind)
     if known is not None:
         return known
+    prepare()
     stack = Stack([str(store.layers.path(lower)) for lower in below])
     with store.blobs.writer() as blob:
         with open_writer(blob, compression) as compressed:
