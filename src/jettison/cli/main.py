@@ -93,11 +93,12 @@ def _failed(argv: Sequence[str]) -> int:
 
 
 def _stdout_is_closed() -> bool:
-    try:
-        sys.stdout.flush()
-    except BrokenPipeError:
-        return True
-    return False
+    """Whether standard output is a pipe or socket whose other end is gone (poll(2))."""
+    import select
+
+    poll = select.poll()
+    poll.register(1, 0)
+    return any(state & (select.POLLERR | select.POLLHUP) for _, state in poll.poll(0))
 
 
 def _output_closed() -> int:

@@ -89,7 +89,12 @@ class Tty:
             view = rows(self._state, max(height - 1, 2), time.time())
         return Group(
             *(
-                Text(row.fitted(width), style=row.style, no_wrap=True, overflow="crop")
+                Text(
+                    row.fitted(width),
+                    style=row.style if self._color else "",
+                    no_wrap=True,
+                    overflow="crop",
+                )
                 for row in view
             )
         )
