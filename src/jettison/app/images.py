@@ -94,7 +94,7 @@ def save(
     format: str = "docker",
 ) -> None:
     """Write images as one archive that docker, podman and skopeo load."""
-    from jettison.app.outputs import save_images
+    from jettison.app.saving import save_images
 
     with open_store(environ) as store:
         save_images(store, names, out, format)

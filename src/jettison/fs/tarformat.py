@@ -91,7 +91,7 @@ def header_bytes(member: Member) -> bytes:
     return _pax(member.name, records) + block if records else block
 
 
-def _ustar(  # noqa: PLR0917  (called for each member: keywords would cost)
+def _ustar(
     name: bytes,
     kind: bytes,
     numbers: tuple[int, int, int, int, int],

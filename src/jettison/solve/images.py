@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import threading
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import IO, TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from jettison.errors import Cancelled, ImageError
 from jettison.model.digest import Digest, chain_id
@@ -100,7 +100,7 @@ class ImageUnpacker:
             self._store.blobs.ingest(stream, digest=blob.digest, size=blob.size, progress=progress)
 
     def _unpack_layer(self, image: ResolvedImage, number: int, ids: Snapshot) -> None:
-        from jettison.fs.compress import open_decompressed
+        from jettison.fs.decompress import open_decompressed
         from jettison.fs.layer import unpack_layer
         from jettison.fs.stack import Stack
 
@@ -109,10 +109,11 @@ class ImageUnpacker:
         with (
             layers.staging() as staging,
             self._store.blobs.open_blob(image.layers[number]) as blob,
-            open_decompressed(blob) as plain,
         ):
-            reader = _Hashing(plain, self._cancel)
-            unpack_layer(reader, str(staging.upper), below, xattr_prefix=self._xattr_prefix)
+            reader = _Hashing(open_decompressed(blob), self._cancel)
+            unpack_layer(
+                reader, str(staging.upper), below, xattr_prefix=f"{self._xattr_prefix}.overlay."
+            )
             reader.drain()
             if reader.digest() != image.diff_ids[number]:
                 raise ImageError(
@@ -122,10 +123,16 @@ class ImageUnpacker:
             layers.commit(staging, ids[number], diff_id=image.diff_ids[number])
 
 
+class Readable(Protocol):
+    """Gives up to ``size`` bytes, none at the end."""
+
+    def read(self, size: int = -1, /) -> bytes: ...
+
+
 class _Hashing:
     """Passes a stream through, hashing it and noticing cancellation."""
 
-    def __init__(self, stream: IO[bytes], cancel: threading.Event) -> None:
+    def __init__(self, stream: Readable, cancel: threading.Event) -> None:
         self._stream = stream
         self._cancel = cancel
         self._hash = hashlib.sha256()

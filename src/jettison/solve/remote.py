@@ -15,6 +15,7 @@ from jettison.plan.steps import Git, Http
 from jettison.solve.keys import key_of
 
 if TYPE_CHECKING:
+    from jettison.solve.http import Answer
     from jettison.store.store import Store
 
 
