@@ -111,7 +111,7 @@ class Bench:
         from jettison.solve import copying
 
         if isinstance(step, Copy):
-            copying.copy(step, self.trees, staging, snapshot_of)
+            copying.copy(step, self.trees, staging, snapshot_of, rootless=self._rootless)
         elif isinstance(step, Mkdir):
             copying.mkdir(step, self.trees, staging, snapshot_of)
         elif isinstance(step, Run):

@@ -98,11 +98,11 @@ class CommandRunner:
         as asked, Cancelled if the build was cancelled.
         """
         from jettison.fs.owners import resolve_user
-        from jettison.fs.upper import adopt_root
+        from jettison.fs.upper import Upper
 
         layers = snapshot_of(step.root) if step.root is not None else ()
         below = self._trees.stack(layers)
-        adopt_root(below, str(staging.upper))
+        Upper(below, str(staging.upper))  # gives the new layer the root's mode and owner
         user = resolve_user(below, step.user)
         scratch = staging.path / "scratch"
         scratch.mkdir()
