@@ -6,8 +6,7 @@ import os
 from collections.abc import Sequence
 from typing import Protocol
 
-TRUSTED_PREFIX = "trusted.overlay."
-USER_PREFIX = "user.overlay."
+OVERLAY_PREFIXES = ("trusted.overlay.", "user.overlay.")
 """What overlayfs' extended attributes begin with: ``user.`` for mounts with ``userxattr`` (kernel
 documentation, filesystems/overlayfs, "Unprivileged mounts")."""
 

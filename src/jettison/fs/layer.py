@@ -10,7 +10,7 @@ import os
 import stat
 
 from jettison.errors import ArchiveError
-from jettison.fs.below import TRUSTED_PREFIX, USER_PREFIX, Below
+from jettison.fs.below import Below
 from jettison.fs.confine import clean, is_whiteout
 from jettison.fs.decompress import Readable
 from jettison.fs.extract import Extractor, Limits, Unpacked, guarded
@@ -27,13 +27,13 @@ def unpack_layer(
     below: Below | None = None,
     *,
     limits: Limits | None = None,
-    xattr_prefix: str = TRUSTED_PREFIX,
+    xattr_prefix: str = "trusted",
 ) -> Unpacked:
     """Unpack a layer tar (decompressed) into the empty directory ``dest_dir``, in overlay form.
 
     Removed files become character devices 0:0, opaque directories get the extended attribute
-    ``<xattr_prefix>opaque`` (``trusted.overlay.`` as root, ``user.overlay.`` in a user namespace,
-    where device nodes are skipped and recorded, as containerd does). Order does not matter: a
+    ``<xattr_prefix>.overlay.opaque``: prefix ``trusted`` as root, ``user`` in a user namespace,
+    where device nodes are skipped and recorded, as containerd does. Order does not matter: a
     whiteout hides only what lies below, never what the same layer brings. ``stream`` is read to
     its end. ``below`` is what the layer lies on; if it is not known, marks are made for things
     that may not be there.
@@ -60,7 +60,7 @@ def unpack_layer(
 
 class _Layer:
     def __init__(self, dest_dir: str, below: Below | None, limits: Limits, prefix: str) -> None:
-        self._attribute = prefix + "opaque"
+        self._attribute = f"{prefix}.overlay.opaque"
         self._below = below
         self._root_hidden = False
         self._whiteouts: list[bytes] = []
@@ -70,7 +70,7 @@ class _Layer:
             limits,
             below=below,
             replaced=self._mark,
-            in_user_namespace=prefix == USER_PREFIX,
+            in_user_namespace=prefix == "user",
         )
 
     def _mark(self, host: bytes) -> None:

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from jettison.errors import ArchiveError, PathError
-from jettison.fs.below import TRUSTED_PREFIX, USER_PREFIX, Below, Found
+from jettison.fs.below import OVERLAY_PREFIXES, Below, Found
 from jettison.fs.compress import Writable
 from jettison.fs.tarformat import (
     BLOCK_DEVICE,
@@ -292,7 +292,7 @@ def _sorted_entries(path: bytes) -> Iterator[os.DirEntry[bytes]]:
 def _is_opaque(path: bytes) -> bool:
     """Whether an upper directory hides the one below it; raises ArchiveError for a redirect."""
     names = list_xattrs(path)
-    for prefix in (TRUSTED_PREFIX, USER_PREFIX) if names else ():
+    for prefix in OVERLAY_PREFIXES if names else ():
         if prefix + "redirect" in names:
             raise ArchiveError(
                 f"{os.fsdecode(path)} was renamed by overlayfs, which a layer cannot express",
@@ -307,7 +307,7 @@ def _capability(path: bytes) -> dict[bytes, bytes]:
     names = list_xattrs(path)
     if not names:
         return {}
-    for prefix in (TRUSTED_PREFIX, USER_PREFIX):
+    for prefix in OVERLAY_PREFIXES:
         if prefix + "metacopy" in names:
             raise ArchiveError(
                 f"{os.fsdecode(path)} has only its metadata in this layer",
@@ -329,7 +329,7 @@ def portable_xattrs(path: bytes) -> dict[bytes, bytes]:
         if (
             name == _CAPABILITY
             or name.startswith("system.posix_acl_")
-            or (kind == "user" and not name.startswith(USER_PREFIX))
+            or (kind == "user" and not name.startswith(OVERLAY_PREFIXES))
         ):
             found[os.fsencode(name)] = os.getxattr(path, name, follow_symlinks=False)
     return found

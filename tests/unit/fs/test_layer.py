@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 from tests.unit.fs.layertrees import DirTree, lines, make, make_deep, member, opaque, tar, whiteout
 
 from jettison.errors import ArchiveError
-from jettison.fs.below import USER_PREFIX
 from jettison.fs.extract import Limits
 from jettison.fs.layer import unpack_layer
 from jettison.fs.tarwrite import write_layer
@@ -125,7 +124,7 @@ def test_an_opaque_root_hides_each_name_below(tmp_path: Path) -> None:
 
 
 def test_the_attribute_in_a_user_namespace(tmp_path: Path) -> None:
-    unpack_layer(io.BytesIO(tar(member("d/.wh..wh..opq"))), str(tmp_path), xattr_prefix=USER_PREFIX)
+    unpack_layer(io.BytesIO(tar(member("d/.wh..wh..opq"))), str(tmp_path), xattr_prefix="user")
     assert lines(tmp_path) == ["/d: dir 0755 0:0 [user.overlay.opaque=y]"]
 
 
