@@ -59,12 +59,13 @@ def unpack_archive(
 
 
 def unpack_context(
-    stream: Readable, dest_dir: str, *, owners: bool = True, limits: Limits | None = None
+    stream: Readable, dest_dir: str, *, owners: bool = False, limits: Limits | None = None
 ) -> Unpacked:
     """Unpack a build context, a tar of any compression, into the empty directory ``dest_dir``.
 
-    ``owners`` False leaves everything to the calling user, who then need not be root. Raises
-    ArchiveError if it is no tar, or is malformed, truncated, hostile or over ``limits``.
+    Everything belongs to the calling user, who need not be root: COPY from a context gives files
+    to 0:0 anyway. ``owners`` True keeps those of the archive. Raises ArchiveError if it is no tar,
+    or is malformed, truncated, hostile or over ``limits``.
     """
     extractor = Extractor(dest_dir, limits or Limits(), owners=owners, in_user_namespace=not owners)
     return _unpack(stream, extractor)

@@ -41,17 +41,16 @@ class Peekable:
             return head[257:262] == b"ustar"
 
     def read(self, size: int = -1, /) -> bytes:
-        """At most ``size`` bytes; everything if it is negative; none only at the end."""
-        if size < 0:
-            parts = [self._head]
-            self._head = b""
-            while data := self._source.read(1 << 20):
-                parts.append(data)
-            return b"".join(parts)
-        if self._head:
-            data, self._head = self._head[:size], self._head[size:]
+        """The next ``size`` bytes, all that is left if it is negative; fewer only at the end."""
+        if size >= 0:
+            data = self.peek(size)
+            self._head = self._head[len(data) :]
             return data
-        return self._source.read(size)
+        parts = [self._head]
+        self._head = b""
+        while data := self._source.read(1 << 20):
+            parts.append(data)
+        return b"".join(parts)
 
 
 class _Bytes:

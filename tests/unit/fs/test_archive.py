@@ -172,7 +172,7 @@ def test_limits(tmp_path: Path) -> None:
 
 def test_a_context(tmp_path: Path) -> None:
     data = gzip.compress(tar(member("Dockerfile", "FROM scratch"), member("src/f", "x", uid=9)))
-    unpack_context(io.BytesIO(data), str(tmp_path), owners=False)
+    unpack_context(io.BytesIO(data), str(tmp_path))
     assert lines(tmp_path) == [
         "/Dockerfile: file 0644 0:0 FROM scratch",
         "/src: dir 0755 0:0",

@@ -27,3 +27,10 @@ def test_archives_are_told_from_text_and_nothing_is_lost(data: bytes, archive: b
     stream = Peekable(io.BytesIO(data))
     assert stream.looks_like_archive() is archive
     assert stream.read(5) + stream.read(700) + stream.read() == data
+    assert stream.read() == stream.read(1) == b""
+
+
+def test_reads_are_as_long_as_asked_for() -> None:
+    stream = Peekable(io.BytesIO(b"x" * 1000))
+    stream.looks_like_archive()
+    assert [len(stream.read(600)), len(stream.read(600))] == [600, 400]
