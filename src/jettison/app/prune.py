@@ -14,8 +14,8 @@ def prune(request: PruneRequest, *, environ: Mapping[str, str]) -> PruneReport:
     with open_session(environ) as session:
         pruned = session.store.prune(
             all=request.all,
-            until=time.time() - request.unused_for if request.unused_for else None,
-            max_used_space=request.keep_bytes or None,
+            until=None if request.unused_for is None else time.time() - request.unused_for,
+            max_used_space=request.keep_bytes,
         )
     removed = tuple((item.kind, item.id, item.size) for item in pruned.items)
     return PruneReport(removed, pruned.size)

@@ -92,13 +92,13 @@ class BuildResult:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PruneRequest:
-    """What may go: ``all`` also what a name or the cache still uses, if nothing runs on it;
-    ``unused_for`` seconds at least; ``keep_bytes`` stop when the store is down to that.
+    """What may go beside garbage: ``all`` the whole cache; what was not used for ``unused_for``
+    seconds; the least recently used until the cache takes at most ``keep_bytes``.
     """
 
     all: bool = False
-    unused_for: float = 0.0
-    keep_bytes: int = 0
+    unused_for: float | None = None
+    keep_bytes: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,7 +27,7 @@ COMMANDS = {
     "rm": "Remove images from the store",
     "save": "Write images to an archive",
     "load": "Read images from an archive",
-    "prune": "Remove cache and images that are not in use",
+    "prune": "Remove dangling images and build cache",
     "login": "Store credentials for a registry",
     "logout": "Forget the credentials for a registry",
     "doctor": "Say what this host can do, and how to mend what it cannot",

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from jettison.app.request import Output, SecretSpec, SshSpec
 from jettison.cli import values
+from jettison.cli.ages import age
 from jettison.errors import UsageError
 from jettison.model.platform import Platform
 from jettison.plan.steps import Ulimit
@@ -160,19 +161,6 @@ def test_wrong_host(text: str) -> None:
         values.host(text)
 
 
-def test_age() -> None:
-    now = 1_700_000_000.0
-    assert values.age("-", "24h", now) == 86400
-    assert values.age("-", "1h30m", now) == 5400
-    assert values.age("-", "1.5s", now) == 1.5
-    assert values.age("-", "1699999990", now) == 10
-    assert values.age("-", "2023-11-14T22:13:10Z", now) == 10
-    assert values.age("-", "2023-11-14T22:13:10", now) == 10
-    assert values.age("-", "2999-01-01", now) == 0
-    with pytest.raises(UsageError, match="yesterday"):
-        values.age("-", "yesterday", now)
-
-
 PARSERS: list[Callable[[str], object]] = [
     values.output,
     lambda text: values.secret(text, {}),
@@ -180,7 +168,7 @@ PARSERS: list[Callable[[str], object]] = [
     values.ulimit,
     values.host,
     lambda text: values.size("-", text),
-    lambda text: values.age("-", text, 0),
+    lambda text: age("-", text, 0),
     lambda text: values.platforms([text], HOST),
     lambda text: values.variables("-", [text], {}),
 ]

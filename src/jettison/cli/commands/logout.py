@@ -16,6 +16,8 @@ def command(server: str) -> int:
     from jettison.app.login import logout
     from jettison.cli.output import write_line
 
-    logout(server, environ=os.environ)
-    write_line(f"Removed login credentials for {server}")
+    if logout(server, environ=os.environ):
+        write_line(f"Removed login credentials for {server}")
+    else:
+        write_line(f"Not logged in to {server}")
     return 0

@@ -12,39 +12,42 @@ from jettison.cli.commands._common import declare, format_flag
 from jettison.errors import JettisonError, UsageError
 
 
-@declare("prune", "Remove cache and images that are not in use")
-@click.option("-a", "--all", "everything", is_flag=True, help="Also what could still be of use")
+@declare("prune", "Remove dangling images and build cache")
+@click.option("-a", "--all", "everything", is_flag=True, help="Also the whole build cache")
 @click.option("-f", "--force", is_flag=True, help="Do not ask")
 @click.option(
     "--filter",
     "filters",
     metavar="KEY=VALUE",
     multiple=True,
-    help="until=24h: only what has not been used for so long",
+    help="until=24h: cache that has not been used for so long",
 )
 @click.option(
     "--max-used-space",
     "--keep-storage",
     "space",
     metavar="BYTES",
-    help="Stop when the store is down to this size, e.g. 10gb",
+    help="Cache, oldest first, until the rest fits, e.g. 10gb",
 )
 @format_flag
 def command(
     everything: bool, force: bool, filters: tuple[str, ...], space: str | None, format: str
 ) -> int:
-    """Remove build cache, and images without a name, that nothing uses; then say what is gone."""
+    """Remove images without a name, and what nothing leads to; with flags also build cache.
+
+    Images that have a name, and what a build is using, always stay.
+    """
     from jettison.app.request import PruneRequest
     from jettison.cli import values
     from jettison.cli.progress.session import watching
 
     request = PruneRequest(
         all=everything,
-        unused_for=max((unused_for(text, time.time()) for text in filters), default=0.0),
-        keep_bytes=values.size("--max-used-space", space) if space else 0,
+        unused_for=max((unused_for(text, time.time()) for text in filters), default=None),
+        keep_bytes=values.size("--max-used-space", space) if space else None,
     )
     if not force:
-        _ask(everything)
+        _ask(everything or bool(filters) or space is not None)
     with watching("quiet", os.environ):
         from jettison.app.prune import prune
 
@@ -55,7 +58,7 @@ def command(
 
 def unused_for(text: str, now: float) -> float:
     """Seconds of ``until=DURATION`` or ``until=TIMESTAMP``; raises UsageError."""
-    from jettison.cli.values import age
+    from jettison.cli.ages import age
 
     key, _, value = text.partition("=")
     if key != "until":
@@ -63,9 +66,9 @@ def unused_for(text: str, now: float) -> float:
     return age("--filter until", value, now)
 
 
-def _ask(everything: bool) -> None:
+def _ask(cache_too: bool) -> None:
     """Docker's question; anything but yes raises JettisonError."""
-    what = "all images and cache" if everything else "all dangling images and unused cache"
+    what = "build cache and all dangling images" if cache_too else "all dangling images"
     sys.stderr.write(f"WARNING! This will remove {what}.\n")
     sys.stderr.write("Are you sure you want to continue? [y/N] ")
     sys.stderr.flush()
