@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import IO
+from typing import IO, TYPE_CHECKING
 
 from jettison.errors import JettisonError, NotFoundError, UsageError
 from jettison.model.event import Observer
 from jettison.model.span import SourceText
 
-_GIT_URL = re.compile(
-    r"^(?:git://|ssh://|git@[^/]+:|github\.com/|https?://[^#?]+\.git(?:[#?]|$))", re.IGNORECASE
-)
+if TYPE_CHECKING:
+    from jettison.plan.giturl import GitUrl
+
 _MAX_DOCKERFILE = 16 << 20  # bytes
 _NAMES = ("Dockerfile", "dockerfile")
 
@@ -26,15 +25,6 @@ class BuildContext:
     directory: str
     dockerfile: SourceText
     ignore: SourceText | None
-
-
-def is_git_url(text: str) -> bool:
-    """Whether docker build would clone ``text`` rather than fetch it or look for a directory."""
-    return bool(_GIT_URL.match(text))
-
-
-def is_url(text: str) -> bool:
-    return text.lower().startswith(("http://", "https://"))
 
 
 def open_context(
@@ -57,13 +47,15 @@ def open_context(
     piped = _read_all(stdin) if dockerfile == "-" else None
     directory, text = _directory_of(context, scratch, stdin, environ)
     if piped is not None:
-        return BuildContext(directory, SourceText("Dockerfile", piped), _ignore(directory, None))
+        return BuildContext(
+            directory, SourceText("Dockerfile", piped), ignore_file(directory, None)
+        )
     if text is not None:  # the context itself was a Dockerfile
         return BuildContext(directory, SourceText("Dockerfile", text), None)
     local = directory == context
     path = _dockerfile_path(directory, dockerfile, local=local)
     source = SourceText(os.path.basename(path), _read_text(path))
-    return BuildContext(directory, source, _ignore(directory, path))
+    return BuildContext(directory, source, ignore_file(directory, path))
 
 
 def materialize(context: str, scratch: str, environ: Mapping[str, str]) -> str:
@@ -82,9 +74,10 @@ def _directory_of(
         if stdin is None:
             raise UsageError("there is no standard input to read the build context from")
         return _unpack_or_text(stdin, scratch)
-    if is_git_url(context):
-        return _clone(context, scratch, environ), None
-    if is_url(context):
+    git = _git_url(context)
+    if git is not None:
+        return _clone(git, scratch, environ), None
+    if context.lower().startswith(("http://", "https://")):
         from jettison.solve.http import fetch
 
         with fetch(context) as answer:
@@ -116,15 +109,31 @@ def _unpack_or_text(stream: IO[bytes], scratch: str) -> tuple[str, str | None]:
     return scratch, _decode(peekable.read(_MAX_DOCKERFILE + 1), "Dockerfile")
 
 
-def _clone(url: str, scratch: str, environ: Mapping[str, str]) -> str:
-    from jettison.plan.giturl import parse_git_url
+def _git_url(context: str) -> GitUrl | None:
+    """The repository ``context`` names; a path that exists is never one."""
+    if os.path.exists(context):
+        return None
+    from jettison.plan.giturl import find_git_url, parse_git_url
+
+    return parse_git_url(context) if context.startswith("github.com/") else find_git_url(context)
+
+
+def _clone(git: GitUrl, scratch: str, environ: Mapping[str, str]) -> str:
     from jettison.solve.git import Repository
 
     os.makedirs(scratch, exist_ok=True)
-    parsed = parse_git_url(url)
-    repository = Repository(parsed.url, environ)
-    commit = repository.commit_of(parsed.ref)
-    repository.checkout(commit, parsed.ref, scratch, subdir=parsed.subdir)
+    repository = Repository(git.url, environ)
+    commit = repository.commit_of(git.ref)
+    if git.checksum and not commit.startswith(git.checksum):
+        raise JettisonError(f"expected checksum to match {git.checksum}, got {commit}")
+    repository.checkout(
+        commit,
+        git.ref,
+        scratch,
+        subdir=git.subdir,
+        keep_git_dir=bool(git.keep_git_dir),
+        submodules=git.submodules is not False,
+    )
     return scratch
 
 
@@ -146,7 +155,7 @@ def _dockerfile_path(directory: str, dockerfile: str | None, *, local: bool) -> 
     )
 
 
-def _ignore(directory: str, dockerfile: str | None) -> SourceText | None:
+def ignore_file(directory: str, dockerfile: str | None) -> SourceText | None:
     """``<Dockerfile>.dockerignore`` beside the Dockerfile, else the context's .dockerignore."""
     paths = [os.path.join(directory, ".dockerignore")]
     if dockerfile is not None:

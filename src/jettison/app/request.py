@@ -88,3 +88,32 @@ class BuildResult:
     image_id: str
     names: tuple[str, ...]
     metadata: dict[str, object]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PruneRequest:
+    """What may go beside garbage: ``all`` the whole cache; what was not used for ``unused_for``
+    seconds; the least recently used until the cache takes at most ``keep_bytes``.
+    """
+
+    all: bool = False
+    unused_for: float | None = None
+    keep_bytes: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PruneReport:
+    """``removed``: kind (``image``, ``layer``, ``blob``, ``cache mount`` …), id, bytes."""
+
+    removed: tuple[tuple[str, str, int], ...]
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One thing a host needs: whether it has it, what was found, and the command that mends it."""
+
+    name: str
+    ok: bool
+    detail: str = ""
+    mend: str = ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
@@ -10,6 +11,7 @@ from jettison.errors import JettisonError, NotFoundError
 from jettison.model.platform import Platform
 from jettison.model.reference import parse_reference
 from jettison.model.source import ImageSource, ResolvedImage
+from jettison.plan.giturl import find_git_url
 
 LAYOUT_PREFIX = "oci-layout://"
 
@@ -93,14 +95,14 @@ class BaseImages:
 def classify(value: str) -> tuple[str, str]:
     """What ``--build-context name=value`` names: (kind, rest).
 
-    Kinds: ``image`` (docker-image://), ``scratch``, ``layout`` (oci-layout://), ``url`` (fetched
-    into a directory: git repositories, archives), ``local`` (a directory or a tar file).
+    Kinds: ``image`` (docker-image://), ``scratch``, ``layout`` (oci-layout://), ``git``, ``local``
+    (a directory, or an archive, from a path or a URL).
     """
     if value.startswith("docker-image://"):
         name = value.removeprefix("docker-image://")
         return ("scratch", "") if name == "scratch" else ("image", name)
     if value.startswith(LAYOUT_PREFIX):
         return "layout", value
-    if "://" in value or value.startswith("git@"):
-        return "url", value
+    if not os.path.exists(value) and find_git_url(value) is not None:
+        return "git", value
     return "local", value

@@ -1,0 +1,1 @@
+"""Snapshots -> blobs -> images, and the forms in which images leave: archives, layouts, trees."""

@@ -9,7 +9,7 @@ import subprocess
 from collections.abc import Mapping
 
 from jettison.errors import NotFoundError, StepError
-from jettison.fs.confine import resolve_beneath
+from jettison.fs.tree import clean
 
 _COMMIT = re.compile(r"^[0-9a-f]{40}(?:[0-9a-f]{24})?$")
 _TIMEOUT = 1800.0  # seconds for one git command
@@ -35,7 +35,11 @@ class Repository:
             return ref
         wanted = ref or "HEAD"
         listing = self._git(None, "ls-remote", "--", self.url).splitlines()
-        refs = dict(reversed(line.split("\t", 1)) for line in listing if "\t" in line)
+        refs: dict[str, str] = {}
+        for line in listing:
+            commit, tab, name = line.partition("\t")
+            if tab:
+                refs[name] = commit
         # A tag object is followed to its commit; a tag goes before a branch, as in git.
         for name in (wanted, f"refs/tags/{wanted}", f"refs/heads/{wanted}", f"refs/{wanted}"):
             found = refs.get(f"{name}^{{}}") or refs.get(name)
@@ -72,8 +76,8 @@ class Repository:
         date = int(self._git(work, "log", "-1", "--format=%ct").strip())
         if not keep_git_dir:
             _drop_git_dirs(work)
-        source = resolve_beneath(work, subdir) if subdir else work
-        if not os.path.isdir(source):
+        source = work + clean(subdir).rstrip("/")
+        if not os.path.isdir(source) or not _is_inside(source, work):
             raise NotFoundError(f"repository {self.url} has no directory {subdir} at {commit}")
         for name in os.listdir(source):
             os.rename(os.path.join(source, name), os.path.join(dest, name))
@@ -125,6 +129,13 @@ class Repository:
                 f"git {arguments[0]} of {self.url} failed: {said[-1] if said else done.returncode}"
             )
         return done.stdout
+
+
+def _is_inside(path: str, root: str) -> bool:
+    """Whether ``path`` stays below ``root`` when its links are followed: a repository may hold
+    links that lead anywhere.
+    """
+    return (os.path.realpath(path) + "/").startswith(os.path.realpath(root) + "/")
 
 
 def _drop_git_dirs(work: str) -> None:

@@ -6,12 +6,18 @@ import email.utils
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import IO
+from typing import IO, Protocol
 
 from jettison import __version__
 from jettison.errors import NotFoundError, StepError
 
 _TIMEOUT = 60.0  # seconds without a byte
+
+
+class Writable(Protocol):
+    """Takes all the bytes it is given."""
+
+    def write(self, data: bytes, /) -> object: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +73,7 @@ def fetch(url: str, *, etag: str = "", token: str = "") -> Iterator[Answer]:
         )
 
 
-def save(answer: Answer, out: IO[bytes], progress: Callable[[int], None]) -> int:
+def save(answer: Answer, out: Writable, progress: Callable[[int], None]) -> int:
     """Copy the body to ``out``; returns its length, raises StepError if it was cut short."""
     import http.client
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 import hashlib
 import threading
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import IO, TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from jettison.errors import Cancelled, ImageError
 from jettison.model.digest import Digest, chain_id
 from jettison.model.event import Observer, StepProgress
 from jettison.model.oci import Descriptor
 from jettison.model.source import ResolvedImage
+from jettison.solve.keys import key_of
 from jettison.solve.lookup import Snapshot
 
 if TYPE_CHECKING:
@@ -21,10 +22,30 @@ _PARALLEL_DOWNLOADS = 4
 
 
 def layers_of(store: Store, diff_ids: tuple[Digest, ...]) -> Snapshot:
-    """The ids the unpacked layers of an image have, whether they are there or not."""
+    """The ids the unpacked layers of an image have, whether they are there or not.
+
+    An image that was built here needs no unpacking: the layers it was made of are the same.
+    """
+    if not diff_ids:
+        return ()
+    record = store.cache.get(_chain_key(diff_ids))
+    if record is not None:
+        return record.layers
     return tuple(
         store.layers.id_for_chain(chain_id(diff_ids[: n + 1])) for n in range(len(diff_ids))
     )
+
+
+def remember_layers(store: Store, diff_ids: tuple[Digest, ...], layers: Snapshot) -> None:
+    """Note that ``layers`` are what an image with these diff IDs unpacks to."""
+    if not diff_ids or layers == layers_of(store, diff_ids):
+        return
+    key = _chain_key(diff_ids)
+    store.cache.put(key, layers, description=f"image {diff_ids[-1]}", parts=b"[]")
+
+
+def _chain_key(diff_ids: tuple[Digest, ...]) -> str:
+    return key_of("chain", [chain_id(diff_ids)])
 
 
 class ImageUnpacker:
@@ -76,12 +97,10 @@ class ImageUnpacker:
             self._observer.emit(StepProgress(vertex, blob.digest, done, blob.size))
 
         with image.origin.open_blob(blob) as stream:
-            self._store.blobs.ingest(
-                stream, digest=blob.digest, size=blob.size, progress=progress
-            )
+            self._store.blobs.ingest(stream, digest=blob.digest, size=blob.size, progress=progress)
 
     def _unpack_layer(self, image: ResolvedImage, number: int, ids: Snapshot) -> None:
-        from jettison.fs.compress import open_decompressed
+        from jettison.fs.decompress import open_decompressed
         from jettison.fs.layer import unpack_layer
         from jettison.fs.stack import Stack
 
@@ -90,10 +109,11 @@ class ImageUnpacker:
         with (
             layers.staging() as staging,
             self._store.blobs.open_blob(image.layers[number]) as blob,
-            open_decompressed(blob) as plain,
         ):
-            reader = _Hashing(plain, self._cancel)
-            unpack_layer(reader, str(staging.upper), below, xattr_prefix=self._xattr_prefix)
+            reader = _Hashing(open_decompressed(blob), self._cancel)
+            unpack_layer(
+                reader, str(staging.upper), below, xattr_prefix=f"{self._xattr_prefix}.overlay."
+            )
             reader.drain()
             if reader.digest() != image.diff_ids[number]:
                 raise ImageError(
@@ -103,10 +123,16 @@ class ImageUnpacker:
             layers.commit(staging, ids[number], diff_id=image.diff_ids[number])
 
 
+class Readable(Protocol):
+    """Gives up to ``size`` bytes, none at the end."""
+
+    def read(self, size: int = -1, /) -> bytes: ...
+
+
 class _Hashing:
     """Passes a stream through, hashing it and noticing cancellation."""
 
-    def __init__(self, stream: IO[bytes], cancel: threading.Event) -> None:
+    def __init__(self, stream: Readable, cancel: threading.Event) -> None:
         self._stream = stream
         self._cancel = cancel
         self._hash = hashlib.sha256()

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 
 class Trees:
     """The trees of one build. Digests are remembered: layers never change, and a build context
-    is taken as it was when it was first looked at."""
+    is taken as it was when it was first looked at.
+    """
 
     def __init__(self, store: Store, contexts: Mapping[str, ContextTree]) -> None:
         self._store = store

@@ -1,0 +1,257 @@
+"""``jettison build``: from a request to images."""
+
+from __future__ import annotations
+
+import os
+import platform as host
+import threading
+from collections.abc import Mapping
+from contextlib import ExitStack
+from typing import TYPE_CHECKING
+
+from jettison.app.context import BuildContext, materialize, open_context
+from jettison.app.grants import Agents, secret_reader
+from jettison.app.request import BuildRequest, BuildResult
+from jettison.app.session import Session, open_session
+from jettison.app.sources import BaseImages, classify
+from jettison.errors import SandboxError, UsageError
+from jettison.model.event import Observer
+from jettison.model.platform import Platform, make_platform
+from jettison.plan.options import (
+    NamedContext,
+    NamedGit,
+    NamedImage,
+    NamedLocal,
+    NamedScratch,
+    PlanOptions,
+)
+from jettison.plan.steps import BuildPlan, Step
+
+if TYPE_CHECKING:
+    from jettison.fs.context import ContextTree
+    from jettison.sandbox.runtime import Runtime
+    from jettison.solve.bench import Bench
+    from jettison.solve.remote import Remotes
+    from jettison.solve.running import CommandRunner
+
+
+def build(
+    request: BuildRequest,
+    observer: Observer,
+    *,
+    environ: Mapping[str, str],
+    cancel: threading.Event,
+) -> BuildResult:
+    """Build what is asked for; the outputs are written when this returns, or not at all.
+
+    Raises JettisonError for everything the user can mend, Cancelled once ``cancel`` is set and
+    everything has stopped.
+    """
+    with open_session(environ) as session, ExitStack() as stack:
+        return _Build(request, observer, session, cancel, stack).run()
+
+
+def build_platform() -> Platform:
+    """The platform of this host."""
+    return make_platform("linux", host.machine())
+
+
+class _Build:
+    """One build, from the opened context to the written outputs."""
+
+    def __init__(
+        self,
+        request: BuildRequest,
+        observer: Observer,
+        session: Session,
+        cancel: threading.Event,
+        stack: ExitStack,
+    ) -> None:
+        self._request = request
+        self._observer = observer
+        self._session = session
+        self._store = session.store
+        self._cancel = cancel
+        self._stack = stack
+        self._scratch: str | None = None
+        self._secret = secret_reader(request.secrets, session.environ)
+
+    def run(self) -> BuildResult:
+        from jettison.app.outputs import Outputs
+
+        outputs = Outputs(self._request, self._session, self._observer, self._cancel)
+        context = open_context(
+            self._request.context,
+            self._request.dockerfile,
+            scratch=self._scratch_directory("context"),
+            stdin=self._request.stdin,
+            environ=self._session.environ,
+            observer=self._observer,
+        )
+        plan, contexts = self._plan(context)
+        snapshots = self._solve(plan, contexts)
+        return outputs.write(plan, snapshots)
+
+    def _scratch_directory(self, name: str) -> str:
+        """A path for what has to be fetched; made only when something is put there."""
+        if self._scratch is None:
+            self._scratch = str(self._stack.enter_context(self._store.staging.directory()))
+        return os.path.join(self._scratch, name)
+
+    # ---------------------------------------------------------------- planning
+
+    def _plan(self, context: BuildContext) -> tuple[BuildPlan, dict[str, ContextTree]]:
+        from jettison.dockerfile.parse import parse
+        from jettison.plan.needed import needed_images
+        from jettison.plan.planner import plan
+
+        request = self._request
+        dockerfile = parse(context.dockerfile.text, context.dockerfile.name)
+        contexts = {"context": _context_tree(context.directory, context)}
+        options = PlanOptions(
+            build_platform=build_platform(),
+            platforms=request.platforms,
+            build_args=request.build_args,
+            target=request.target,
+            labels=request.labels,
+            contexts=self._named_contexts(contexts),
+            no_cache=request.no_cache,
+            network=request.network,
+            add_hosts=request.add_hosts,
+            shm_size=request.shm_size,
+            ulimits=request.ulimits,
+            cgroup_parent=request.cgroup_parent,
+            entitlements=request.allow,
+        )
+        images = self._base_images()
+        images.prefetch(
+            (base.reference, base.platform) for base in needed_images(dockerfile, options)
+        )
+        return plan(dockerfile, options, images, self._observer), contexts
+
+    def _named_contexts(self, contexts: dict[str, ContextTree]) -> dict[str, NamedContext]:
+        named: dict[str, NamedContext] = {}
+        for name, value in self._request.build_contexts.items():
+            kind, rest = classify(value)
+            if kind == "scratch":
+                named[name] = NamedScratch()
+            elif kind in ("image", "layout"):
+                named[name] = NamedImage(rest)
+            elif kind == "git":
+                named[name] = NamedGit(rest)
+            else:
+                local = f"named {name}"
+                scratch = self._scratch_directory(f"context-{len(contexts)}")
+                directory = materialize(rest, scratch, self._session.environ)
+                contexts[local] = _context_tree(directory, None)
+                named[name] = NamedLocal(local)
+        return named
+
+    def _base_images(self) -> BaseImages:
+        from jettison.model.source import ImageSource
+
+        session = self._session
+
+        def registry() -> ImageSource:
+            from jettison.app.registries import registry_source
+
+            return registry_source(session)
+
+        def layout(path: str) -> ImageSource:
+            from jettison.image.layout import open_layout
+
+            return self._stack.enter_context(open_layout(path))
+
+        return BaseImages(self._store.images, registry, layout, pull=self._request.pull)
+
+    # ---------------------------------------------------------------- solving
+
+    def _solve(
+        self, plan: BuildPlan, contexts: Mapping[str, ContextTree]
+    ) -> dict[Step, tuple[str, ...]]:
+        from jettison.solve.bench import Bench, StoreRecords
+        from jettison.solve.solver import Solver
+        from jettison.solve.trees import Trees
+
+        bench = Bench(
+            self._store,
+            Trees(self._store, contexts),
+            plan.sources,
+            self._observer,
+            self._cancel,
+            rootless=self._session.rootless,
+            runner=self._runner,
+            remotes=self._remotes,
+        )
+        solver = Solver(
+            plan.infos,
+            StoreRecords(self._store),
+            bench,
+            self._observer,
+            cancel=self._cancel,
+            workers=max(4, os.cpu_count() or 1),
+        )
+        roots = [image.root for image in plan.images if image.root is not None]
+        return solver.solve(roots)
+
+    def _runner(self, bench: Bench) -> CommandRunner:
+        from jettison.solve.running import CommandRunner, Grants
+
+        agents = Agents(
+            self._request.ssh,
+            self._session.environ,
+            self._stack,
+            str(self._stack.enter_context(self._store.staging.directory())),
+        )
+        runtime: list[Runtime] = []
+        lock = threading.Lock()
+
+        def find() -> Runtime:
+            with lock:
+                if not runtime:
+                    runtime.append(self._session.runtime())
+                return runtime[0]
+
+        return CommandRunner(
+            self._store,
+            bench.trees,
+            find,
+            Grants(self._secret, agents.socket, self._ca_bundle()),
+            self._observer,
+            self._cancel,
+            log_directory=str(self._store.logs),
+            materialize=bench.materialize,
+        )
+
+    def _ca_bundle(self) -> str | None:
+        if not self._request.host_ca:
+            return None
+        from jettison.sandbox.hostca import find_bundle
+
+        bundle = find_bundle(self._session.environ)
+        if bundle is None:
+            raise SandboxError(
+                "--host-ca: this host has no bundle of CA certificates",
+                hint="install ca-certificates, or name a bundle in SSL_CERT_FILE",
+            )
+        return bundle
+
+    def _remotes(self) -> Remotes:
+        from jettison.solve.remote import Remotes
+
+        return Remotes(
+            self._store, self._session.environ, self._observer, self._cancel, self._secret
+        )
+
+
+def _context_tree(directory: str, context: BuildContext | None) -> ContextTree:
+    """The directory as a tree, without what its .dockerignore names."""
+    from jettison.app.context import ignore_file
+    from jettison.fs.context import ContextTree
+    from jettison.fs.patterns import read_ignorefile
+
+    ignore = context.ignore if context is not None else ignore_file(directory, None)
+    patterns = read_ignorefile(ignore) if ignore is not None else None
+    if not os.path.isdir(directory):
+        raise UsageError(f"build context {directory!r} is not a directory")
+    return ContextTree(directory, patterns)

@@ -1,0 +1,248 @@
+"""Where a build's images go: the store, archives, layouts, directories, registries."""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import IO, Any
+
+from jettison.app.packing import Packed, Packer, PackOptions
+from jettison.app.request import BuildRequest, BuildResult, Output
+from jettison.app.session import Session
+from jettison.errors import JettisonError, UsageError
+from jettison.model.event import Observer, StepFinished, StepStarted
+from jettison.model.oci import INDEX_TYPES, encode
+from jettison.model.reference import parse_reference
+from jettison.plan.steps import BuildPlan, Step
+
+_COMMON = {"name", "compression", "compression-level", "force-compression", "oci-mediatypes",
+           "rewrite-timestamp", "annotation"}  # fmt: skip
+_OPTIONS = {
+    "oci": _COMMON | {"tar"},
+    "docker": _COMMON | {"tar"},
+    "image": _COMMON | {"push", "store", "unpack"},
+    "registry": _COMMON,
+    "tar": {"rewrite-timestamp"},
+    "local": {"platform-split"},
+}
+
+
+class Outputs:
+    """The outputs of one build; what is asked for is checked before anything is built."""
+
+    def __init__(
+        self,
+        request: BuildRequest,
+        session: Session,
+        observer: Observer,
+        cancel: threading.Event,
+    ) -> None:
+        self._request = request
+        self._session = session
+        self._store = session.store
+        self._observer = observer
+        self._cancel = cancel
+        self._outputs = request.outputs or (Output("image"),)
+        for output in self._outputs:
+            self._check(output)
+
+    def _check(self, output: Output) -> None:
+        known = _OPTIONS.get(output.type)
+        if known is None:
+            raise UsageError(
+                f"unsupported output type {output.type!r}", hint=f"types are {', '.join(_OPTIONS)}"
+            )
+        for key in output.options:
+            if key not in known and not key.startswith("annotation"):
+                raise UsageError(
+                    f"unknown option {key!r} of output type {output.type}",
+                    hint=f"options are {', '.join(sorted(known))}",
+                )
+        if output.dest is None and output.type in ("oci", "docker", "tar", "local"):
+            raise UsageError(f"output type {output.type} needs dest=PATH")
+        if output.type == "docker" and len(self._request.platforms) > 1:
+            raise UsageError(
+                "output type docker cannot hold several platforms", hint="use type=oci"
+            )
+        if output.type == "local" and output.dest == "-":
+            raise UsageError("output type local cannot be written to standard output")
+        pushes = output.type == "registry" or _switch(output, "push")
+        if pushes and not self._names(output):
+            raise UsageError("a push needs a name", hint="give one with --tag HOST/NAME")
+
+    def _names(self, output: Output) -> tuple[str, ...]:
+        given = output.options.get("name", "")
+        names = [n for n in given.split(",") if n] or list(self._request.tags)
+        return tuple(dict.fromkeys(str(parse_reference(name)) for name in names))
+
+    # ---------------------------------------------------------------- writing
+
+    def write(self, plan: BuildPlan, snapshots: Mapping[Step, tuple[str, ...]]) -> BuildResult:
+        """Write all outputs; the result describes the first image among them."""
+        packer = Packer(self._session, plan, snapshots, self._request.annotations, self._cancel)
+        packed = packer.pack(_options(self._outputs[0]))
+        names: tuple[str, ...] = ()
+        for output in self._outputs:
+            names = names or self._names(output)
+            with self._vertex(_title(output)):
+                self._write_one(output, packer)
+        image_id = packed.images[0].image_id if len(packed.images) == 1 else ""
+        result = BuildResult(
+            digest=packed.root.digest,
+            image_id=image_id,
+            names=names,
+            metadata=_metadata(packed, names),
+        )
+        self._write_files(result)
+        return result
+
+    def _write_one(self, output: Output, packer: Packer) -> None:
+        names = self._names(output)
+        if output.type in ("tar", "local"):
+            self._write_trees(output, packer)
+            return
+        packed = packer.pack(_options(output))
+        if output.type in ("image", "registry"):
+            keep = output.type == "image" and output.options.get("store") != "false"
+            packed.keep(self._store, names if keep else ())
+            if output.type == "registry" or _switch(output, "push"):
+                self._push(packed, names)
+            return
+        from jettison.export.archive import write_archive, write_layout
+
+        package = packed.package(names, docker=output.type == "docker")
+        assert output.dest is not None
+        if output.options.get("tar") == "false":
+            write_layout(package, output.dest)
+            return
+        with self._file(output.dest) as out:
+            write_archive(package, out)
+
+    def _write_trees(self, output: Output, packer: Packer) -> None:
+        from jettison.export.rootfs import write_directory
+        from jettison.fs.tarwrite import write_tree
+
+        trees = packer.trees()
+        split = output.options.get("platform-split")
+        apart = len(trees) > 1 if split is None else split == "true"
+        assert output.dest is not None
+        if output.type == "local":
+            for platform, tree in trees:
+                folder = str(platform).replace("/", "_")
+                write_directory(tree, os.path.join(output.dest, folder) if apart else output.dest)
+            return
+        if apart:
+            raise UsageError("output type tar holds one platform", hint="use type=local or oci")
+        with self._file(output.dest) as out:
+            write_tree(trees[0][1], out)
+
+    def _push(self, packed: Packed, names: Sequence[str]) -> None:
+        from jettison.app.registries import registry_client
+        from jettison.registry.push import push
+
+        with registry_client(self._session.environ) as client:
+            for name in names:
+                reference = parse_reference(name)
+                with self._vertex(f"pushing {reference.familiar}") as vertex:
+                    push(
+                        client,
+                        packed.blobs(),
+                        packed.root,
+                        [reference],
+                        observer=self._observer,
+                        step=vertex,
+                    )
+
+    @contextmanager
+    def _file(self, dest: str) -> Iterator[IO[bytes]]:
+        """Standard output, or a file that takes its name only once it is complete."""
+        if dest == "-":
+            assert self._request.stdout is not None
+            yield self._request.stdout
+            return
+        draft = f"{dest}.partial-{os.getpid()}"
+        try:
+            with open(draft, "wb") as out:
+                yield out
+            os.replace(draft, dest)
+        except OSError as error:
+            raise JettisonError(f"cannot write {dest}: {error.strerror}") from None
+        finally:
+            if os.path.lexists(draft):
+                os.unlink(draft)
+
+    def _write_files(self, result: BuildResult) -> None:
+        if self._request.iidfile is not None:
+            _write_text(self._request.iidfile, result.image_id or result.digest)
+        if self._request.metadata_file is not None:
+            text = json.dumps(result.metadata, indent=2, sort_keys=True) + "\n"
+            _write_text(self._request.metadata_file, text)
+
+    @contextmanager
+    def _vertex(self, title: str) -> Iterator[str]:
+        self._observer.emit(StepStarted(title, title, time.time()))
+        try:
+            yield title
+        except JettisonError as error:
+            self._observer.emit(StepFinished(title, title, time.time(), error=error.message))
+            raise
+        except BaseException:
+            self._observer.emit(StepFinished(title, title, time.time(), cancelled=True))
+            raise
+        self._observer.emit(StepFinished(title, title, time.time()))
+
+
+def _title(output: Output) -> str:
+    where = f" to {output.dest}" if output.dest not in (None, "-") else ""
+    return f"exporting {output.type}{where}"
+
+
+def _switch(output: Output, key: str) -> bool:
+    return output.options.get(key, "false").lower() in ("true", "1", "")
+
+
+def _options(output: Output) -> PackOptions:
+    """What of an output's options decides the bytes of the image."""
+    from jettison.fs.compress import Compression
+
+    kind: Any = output.options.get("compression", "gzip")
+    level = output.options.get("compression-level")
+    if level is not None and not level.lstrip("-").isdigit():
+        raise UsageError(f"compression-level must be a number, not {level!r}")
+    return PackOptions(
+        compression=Compression(kind, int(level) if level is not None else None),
+        force=_switch(output, "force-compression"),
+        oci=output.options.get("oci-mediatypes", "true") != "false",
+        rewrite_timestamp=_switch(output, "rewrite-timestamp"),
+        annotations=tuple(
+            (key.partition(".")[2], value)
+            for key, value in output.options.items()
+            if key.startswith("annotation.")
+        ),
+    )
+
+
+def _metadata(packed: Packed, names: Sequence[str]) -> dict[str, object]:
+    """What --metadata-file holds, under buildx's keys."""
+    descriptor = json.loads(encode(packed.root))
+    metadata: dict[str, object] = {
+        "containerimage.descriptor": descriptor,
+        "containerimage.digest": packed.root.digest,
+    }
+    if packed.root.mediaType not in INDEX_TYPES:
+        metadata["containerimage.config.digest"] = packed.images[0].image_id
+    if names:
+        metadata["image.name"] = ",".join(names)
+    return metadata
+
+
+def _write_text(path: str, text: str) -> None:
+    try:
+        with open(path, "w", encoding="utf-8") as out:
+            out.write(text)
+    except OSError as error:
+        raise JettisonError(f"cannot write {path}: {error.strerror}") from None

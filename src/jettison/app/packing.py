@@ -1,0 +1,256 @@
+"""From solved snapshots to images: documents assembled, layers made into blobs."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import IO, TYPE_CHECKING
+
+from jettison.app.session import Session
+from jettison.errors import Cancelled, JettisonError, NotFoundError
+from jettison.export.archive import DockerImage, Package
+from jettison.export.assemble import Image, Layer, NewEntry, assemble, index_of
+from jettison.export.layers import in_dialect, layer_blob, recompressed
+from jettison.fs.compress import Compression
+from jettison.model.digest import Digest, parse_digest, sha256_digest
+from jettison.model.oci import Descriptor
+from jettison.model.platform import Platform
+from jettison.model.source import BlobSource, ResolvedImage
+from jettison.plan.steps import BuildPlan, ImagePlan, Step
+from jettison.solve.images import layers_of, remember_layers
+
+if TYPE_CHECKING:
+    from jettison.fs.stack import Stack
+    from jettison.store.store import Store
+
+
+@dataclass(frozen=True, slots=True)
+class PackOptions:
+    """What decides the bytes of an image besides its files."""
+
+    compression: Compression = Compression()
+    force: bool = False
+    oci: bool = True
+    rewrite_timestamp: bool = False
+    annotations: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True)
+class Packed:
+    """Images as documents and blobs. ``root`` is the manifest, or the index of several.
+
+    ``origins`` says where each blob is read; the store holds the new ones.
+    """
+
+    images: tuple[Image, ...]
+    root: Descriptor
+    index: bytes | None
+    origins: Mapping[Digest, BlobSource] = field(default_factory=dict)
+
+    def documents(self) -> dict[Digest, bytes]:
+        found = {sha256_digest(i.config): i.config for i in self.images}
+        found |= {i.descriptor.digest: i.manifest for i in self.images}
+        if self.index is not None:
+            found[self.root.digest] = self.index
+        return found
+
+    def package(self, names: tuple[str, ...], *, docker: bool) -> Package:
+        """What an archive or layout of these images holds."""
+        return Package(
+            roots=[(self.root, names)],
+            documents=self.documents(),
+            blobs=[(b, self.origins[b.digest]) for i in self.images for b in i.layers],
+            docker=[
+                DockerImage(i.image_id, tuple(parse_digest(b.digest) for b in i.layers), names)
+                for i in self.images
+            ]
+            if docker
+            else (),
+        )
+
+    def blobs(self) -> BlobSource:
+        """All blobs and documents as one source."""
+        return _Blobs(self.documents(), self.origins)
+
+    def keep(self, store: Store, names: Sequence[str]) -> None:
+        """Have the images in the store, under ``names`` (dangling without any)."""
+        for image in self.images:
+            for blob in image.layers:
+                if not store.blobs.has(blob.digest):
+                    with self.origins[blob.digest].open_blob(blob) as stream:
+                        store.blobs.ingest(stream, digest=blob.digest, size=blob.size)
+        for image in self.images:
+            store.blobs.ingest_bytes(image.config)
+            store.blobs.ingest_bytes(image.manifest)
+        if self.index is not None:
+            store.blobs.ingest_bytes(self.index)
+        store.images.name(self.root, names)
+
+
+class Packer:
+    """Packs the images of one build, once for each set of options."""
+
+    def __init__(
+        self,
+        session: Session,
+        plan: BuildPlan,
+        snapshots: Mapping[Step, tuple[str, ...]],
+        annotations: Mapping[str, str],
+        cancel: threading.Event,
+    ) -> None:
+        self._session = session
+        self._store = session.store
+        self._plan = plan
+        self._snapshots = snapshots
+        self._annotations = annotations
+        self._cancel = cancel
+        self._packed: dict[PackOptions, Packed] = {}
+
+    def pack(self, options: PackOptions) -> Packed:
+        """The images with these options; layers that have no such blob yet get one."""
+        known = self._packed.get(options)
+        if known is None:
+            known = self._packed[options] = self._pack(options)
+        return known
+
+    def trees(self) -> list[tuple[Platform, Stack]]:
+        """The file system of each image, with all layers on disk."""
+        from jettison.fs.stack import Stack
+
+        trees = []
+        for image in self._plan.images:
+            layers = self._layers(image)
+            self._unpack_base(image)
+            paths = [str(self._store.layers.path(layer)) for layer in layers]
+            trees.append((image.platform, Stack(paths)))
+        return trees
+
+    def _layers(self, image: ImagePlan) -> tuple[str, ...]:
+        return self._snapshots[image.root] if image.root is not None else ()
+
+    def _pack(self, options: PackOptions) -> Packed:
+        origins: dict[Digest, BlobSource] = {}
+        annotations = {**self._annotations, **dict(options.annotations)}
+        images = tuple(
+            self._image(image, options, annotations, origins) for image in self._plan.images
+        )
+        if len(images) == 1:
+            return Packed(images, images[0].descriptor, None, origins)
+        index, root = index_of(images, annotations=annotations, oci=options.oci)
+        return Packed(images, root, index, origins)
+
+    def _image(
+        self,
+        plan: ImagePlan,
+        options: PackOptions,
+        annotations: dict[str, str],
+        origins: dict[Digest, BlobSource],
+    ) -> Image:
+        snapshot = self._layers(plan)
+        base = plan.base
+        count = len(base.layers) if base is not None else 0
+        layers = self._base_layers(base, options, origins) if base is not None else []
+        for number in range(count, len(snapshot)):
+            layers.append(self._new_layer(snapshot, number, plan, options, origins))
+        if not options.rewrite_timestamp:
+            remember_layers(self._store, tuple(layer.diff_id for layer in layers), snapshot)
+        entries = [
+            NewEntry(entry.created_by, entry.comment, entry.step is None) for entry in plan.history
+        ]
+        return assemble(
+            plan.config,
+            plan.platform,
+            layers,
+            entries,
+            epoch=plan.epoch,
+            annotations=annotations,
+            oci=options.oci,
+        )
+
+    def _new_layer(
+        self,
+        snapshot: tuple[str, ...],
+        number: int,
+        plan: ImagePlan,
+        options: PackOptions,
+        origins: dict[Digest, BlobSource],
+    ) -> Layer:
+        def progress(_: int) -> None:
+            if self._cancel.is_set():
+                raise Cancelled
+
+        if options.rewrite_timestamp and plan.epoch is None:
+            raise JettisonError(
+                "rewrite-timestamp needs SOURCE_DATE_EPOCH",
+                hint="pass --build-arg SOURCE_DATE_EPOCH=SECONDS",
+            )
+        made = layer_blob(
+            self._store,
+            snapshot[number],
+            snapshot[:number],
+            options.compression,
+            clamp=plan.epoch if options.rewrite_timestamp else None,
+            progress=progress,
+            prepare=lambda: self._unpack_base(plan),
+        )
+        blob = in_dialect(made.descriptor, oci=options.oci)
+        origins[blob.digest] = self._store.blobs
+        return Layer(made.diff_id, blob, self._store.layers.created(snapshot[number]))
+
+    def _base_layers(
+        self, base: ResolvedImage, options: PackOptions, origins: dict[Digest, BlobSource]
+    ) -> list[Layer]:
+        layers = []
+        for diff_id, blob in zip(base.diff_ids, base.layers, strict=True):
+            source: BlobSource = _StoreFirst(self._store, base.origin)
+            if options.force:
+                with source.open_blob(blob) as stream:
+                    blob = recompressed(self._store, stream, diff_id, options.compression)
+                source = self._store.blobs
+            blob = in_dialect(blob, oci=options.oci)
+            origins[blob.digest] = source
+            layers.append(Layer(diff_id, blob))
+        return layers
+
+    def _unpack_base(self, plan: ImagePlan) -> None:
+        """A layer's tar is made with a look at what lies below it."""
+        if plan.base is None:
+            return
+        layers = layers_of(self._store, plan.base.diff_ids)
+        if self._store.layers.missing(layers):
+            from jettison.model.event import Silent
+            from jettison.solve.images import ImageUnpacker
+
+            prefix = "user" if self._session.rootless else "trusted"
+            ImageUnpacker(self._store, Silent(), self._cancel, prefix).unpack(plan.base, "base")
+
+
+@dataclass(frozen=True, slots=True)
+class _StoreFirst:
+    """A base image's blobs: from the store if they are there, else from where it was found."""
+
+    store: Store
+    origin: BlobSource
+
+    def open_blob(self, descriptor: Descriptor) -> IO[bytes]:
+        if self.store.blobs.has(descriptor.digest):
+            return self.store.blobs.open_blob(descriptor)
+        return self.origin.open_blob(descriptor)
+
+
+@dataclass(frozen=True, slots=True)
+class _Blobs:
+    documents: Mapping[Digest, bytes]
+    origins: Mapping[Digest, BlobSource]
+
+    def open_blob(self, descriptor: Descriptor) -> IO[bytes]:
+        import io
+
+        document = self.documents.get(descriptor.digest)
+        if document is not None:
+            return io.BytesIO(document)
+        origin = self.origins.get(descriptor.digest)
+        if origin is None:
+            raise NotFoundError(f"blob {descriptor.digest} is not part of the image")
+        return origin.open_blob(descriptor)

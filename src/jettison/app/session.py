@@ -1,0 +1,69 @@
+"""What every capability begins with: the process's namespaces and its store."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from jettison.store.paths import default_root
+from jettison.store.store import Store
+
+if TYPE_CHECKING:
+    from jettison.sandbox.namespace import Isolation
+    from jettison.sandbox.runtime import Runtime
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """An open store, held by a lease, in a process that is in its own namespaces."""
+
+    store: Store
+    isolation: Isolation
+    environ: Mapping[str, str]
+
+    @property
+    def rootless(self) -> bool:
+        return self.isolation.rootless
+
+    def runtime(self) -> Runtime:
+        """The OCI runtime that works on this host ($JETTISON_RUNTIME admits one only)."""
+        from jettison.sandbox.probe import find_runtime
+
+        with self.store.staging.directory() as scratch:
+            return find_runtime(
+                self.isolation,
+                scratch=str(scratch),
+                remember=str(self.store.root / "runtime.json"),
+                name=self.environ.get("JETTISON_RUNTIME") or None,
+            )
+
+
+@contextmanager
+def open_session(environ: Mapping[str, str]) -> Iterator[Session]:
+    """Enter the namespaces (before any thread starts) and open the store.
+
+    Raises SandboxError if the host forbids namespaces, StoreError if the store cannot be used.
+    """
+    from jettison.sandbox.namespace import enter
+
+    isolation = _entered.get("isolation") or enter()
+    _entered["isolation"] = isolation
+    sys.setrecursionlimit(max(sys.getrecursionlimit(), 10_000))
+    root = default_root(environ, isolation.uid)
+    with Store.open(root) as store, store.lease():
+        yield Session(store, isolation, environ)
+
+
+@contextmanager
+def open_store(environ: Mapping[str, str]) -> Iterator[Store]:
+    """The store alone, for what only reads and writes documents and blobs."""
+    with Store.open(default_root(environ, os.getuid())) as store, store.lease():
+        yield store
+
+
+# A process enters its namespaces once; this is a fact about the process, not a setting.
+_entered: dict[str, Isolation] = {}

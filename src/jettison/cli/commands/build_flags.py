@@ -1,0 +1,101 @@
+"""The flags of ``jettison build``: docker's and buildx's, and what becomes of the refused ones."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar, cast
+
+import click
+
+from jettison.cli.refused import NOTHING, Decorator, decorate, idle, switches, valued
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def build_flags(function: F) -> F:
+    """Add every flag to a command."""
+    refused = [
+        *valued(REFUSED),
+        *switches(REFUSED_SWITCHES),
+        *idle(*((name,) for name in IDLE_SWITCHES)),
+    ]
+    return cast(F, decorate(function, [*_SUPPORTED, *refused]))
+
+
+def _text(*names: str, metavar: str, help: str, default: str | None = None) -> Callable[[F], F]:
+    return click.option(*names, metavar=metavar, help=help, default=default)
+
+
+def _list(*names: str, metavar: str, help: str) -> Callable[[F], F]:
+    return click.option(*names, metavar=metavar, help=help, multiple=True)
+
+
+def _switch(*names: str, help: str) -> Callable[[F], F]:
+    return click.option(*names, is_flag=True, help=help)
+
+
+_SUPPORTED: list[Decorator] = [
+    _text("-f", "--file", metavar="PATH", help="Dockerfile (default: PATH/Dockerfile); - is stdin"),
+    _list("-t", "--tag", metavar="NAME[:TAG]", help="Name of the image"),
+    _list("--build-arg", metavar="KEY[=VALUE]", help="Value of an ARG (default: from environment)"),
+    _text("--target", metavar="STAGE", help="Stage to build (default: the last)", default=""),
+    _list("--platform", metavar="OS/ARCH[/VARIANT]", help="Platforms to build for"),
+    _list("-o", "--output", metavar="SPEC", help="Where to: type=TYPE,dest=PATH, or a directory"),
+    _switch("--push", help="Push the image to its registry (--output type=registry)"),
+    _switch("--load", help="Keep the image in the store (--output type=image)"),
+    _list("--secret", metavar="SPEC", help="Secret for RUN: id=ID[,src=FILE|,env=VARIABLE]"),
+    _list("--ssh", metavar="SPEC", help="SSH agent for RUN: default or ID[=SOCKET|KEY[,KEY]]"),
+    _list("--build-context", metavar="NAME=SOURCE", help="Named context: directory, URL, image"),
+    _list("--label", metavar="KEY=VALUE", help="Label of the image"),
+    _list("--annotation", metavar="[TYPE:]KEY=VALUE", help="Annotation of the manifest"),
+    _switch("--no-cache", help="Run every step, whatever the cache holds"),
+    _list("--no-cache-filter", metavar="STAGE", help="Run every step of these stages"),
+    _switch("--pull", help="Ask the registries for newer base images"),
+    _text("--progress", metavar="MODE", help="auto, tty, plain, quiet or rawjson"),
+    _switch("-q", "--quiet", help="Print nothing but the image's id"),
+    _text("--iidfile", metavar="FILE", help="Write the image's id to a file"),
+    _text("--metadata-file", metavar="FILE", help="Write the result as JSON to a file"),
+    _text(
+        "--network", metavar="MODE", help="Network of RUN: default, host or none", default="default"
+    ),
+    _list("--allow", metavar="RIGHT", help="Permit network.host or security.insecure"),
+    _list("--add-host", metavar="HOST:IP", help="Line in /etc/hosts of RUN"),
+    _text("--shm-size", metavar="BYTES", help="Size of /dev/shm in RUN, e.g. 64m"),
+    _list("--ulimit", metavar="NAME=SOFT[:HARD]", help="Resource limit of RUN"),
+    _text("--cgroup-parent", metavar="PATH", help="Cgroup in which RUN's are made", default=""),
+    _switch("--host-ca", help="Trust this host's certificate authorities in RUN"),
+]
+
+_CACHE = "the store is the cache; share it with JETTISON_ROOT, or copy images with push and pull"
+_MEMORY = "limit the whole build: systemd-run --user --scope -p MemoryMax=2G jettison build ..."
+_CPU = "limit the whole build: systemd-run --user --scope -p CPUQuota=50% jettison build ..."
+
+REFUSED: dict[tuple[str, ...], tuple[str, frozenset[str]]] = {
+    ("--cache-from",): (_CACHE, NOTHING),
+    ("--cache-to",): (_CACHE, NOTHING),
+    ("--builder",): ("there is no daemon: leave it out", frozenset({"default"})),
+    ("--attest",): ("no attestations are made: leave it out", NOTHING),
+    ("--provenance",): ("no attestations are made: leave it out", frozenset({"false"})),
+    ("--sbom",): ("no attestations are made: leave it out", frozenset({"false"})),
+    ("--call",): ("only 'build' is offered: leave it out", frozenset({"build"})),
+    ("--isolation",): ("that is for Windows: leave it out", frozenset({"default", ""})),
+    ("--security-opt",): ("use --allow security.insecure and RUN --security", NOTHING),
+    ("--cpu-period",): (_CPU, frozenset({"0"})),
+    ("--cpu-quota",): (_CPU, frozenset({"0"})),
+    ("-c", "--cpu-shares"): (_CPU, frozenset({"0"})),
+    ("--cpuset-cpus",): ("run it under taskset", frozenset({""})),
+    ("--cpuset-mems",): ("run it under numactl", frozenset({""})),
+    ("-m", "--memory"): (_MEMORY, frozenset({"0"})),
+    ("--memory-swap",): (_MEMORY, frozenset({"0"})),
+    ("--policy",): ("source policies are not evaluated", NOTHING),
+}
+"""Flags of docker and buildx that are errors: what to do instead, and values that ask nothing."""
+
+REFUSED_SWITCHES: dict[tuple[str, ...], str] = {
+    ("--check",): "checks are not offered; build, and see the warnings",
+    ("--squash",): "copy what is wanted from another stage: FROM scratch, COPY --from=build / /",
+    ("--stream",): "the context is read where it is: leave it out",
+}
+
+IDLE_SWITCHES = ("--rm", "--force-rm", "--compress", "--disable-content-trust")
+"""Flags that ask for what is always so: no container is left, no context is sent anywhere."""

@@ -1,0 +1,129 @@
+"""From a descriptor to an image of one platform, through any BlobSource."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Sequence
+
+from jettison.errors import ImageError, NotFoundError
+from jettison.model.digest import algorithm_of, hex_of, parse_digest
+from jettison.model.oci import (
+    INDEX_TYPES,
+    MANIFEST_TYPES,
+    MAX_DOCUMENT,
+    Descriptor,
+    ImageConfig,
+    Index,
+    Manifest,
+    decode,
+)
+from jettison.model.platform import Platform, make_platform
+from jettison.model.source import BlobSource, ResolvedImage
+
+_MAX_DEPTH = 4
+_ARM = ("v8", "v7", "v6", "v5")
+_AMD64 = ("v4", "v3", "v2", "")
+
+
+def select(manifests: Sequence[Descriptor], wanted: Platform) -> Descriptor | None:
+    """The manifest of an index that serves ``wanted``: the same platform, else the nearest older
+    variant of its architecture, which it can run (as containerd's ``platforms.Only``, but never
+    another architecture). None if there is none.
+    """
+    for platform in _acceptable(wanted):
+        for descriptor in manifests:
+            offered = descriptor.platform
+            if offered is not None and platform == make_platform(
+                offered.os, offered.architecture, offered.variant
+            ):
+                return descriptor
+    return None
+
+
+def read_document(source: BlobSource, descriptor: Descriptor) -> bytes:
+    """The verified bytes of a manifest, index or config.
+
+    Raises ImageError if it is too large or is not what the descriptor says, and whatever the
+    source raises.
+    """
+    digest = parse_digest(descriptor.digest)
+    if descriptor.size > MAX_DOCUMENT:
+        raise ImageError(f"{digest} has {descriptor.size} bytes; at most {MAX_DOCUMENT} are read")
+    data = bytearray()
+    with source.open_blob(descriptor) as stream:
+        while chunk := stream.read(descriptor.size + 1 - len(data)):
+            data += chunk
+            if len(data) > descriptor.size:
+                break
+    if len(data) != descriptor.size:
+        raise ImageError(f"{digest} does not have the {descriptor.size} bytes it should have")
+    if hashlib.new(algorithm_of(digest), data).hexdigest() != hex_of(digest):
+        raise ImageError(f"{digest} has other content than its digest says")
+    return bytes(data)
+
+
+def resolve_image(
+    source: BlobSource, name: str, descriptor: Descriptor, platform: Platform
+) -> ResolvedImage:
+    """The image that ``descriptor`` (a manifest or an index) is for ``platform``.
+
+    A manifest that is not part of an index is taken whatever its platform. Raises NotFoundError
+    if an index has nothing for the platform, ImageError if a document is malformed.
+    """
+    for _ in range(_MAX_DEPTH):
+        if descriptor.mediaType in INDEX_TYPES:
+            descriptor = _from_index(source, name, descriptor, platform)
+        elif descriptor.mediaType in MANIFEST_TYPES:
+            return _from_manifest(source, name, descriptor)
+        else:
+            raise ImageError(f"{name} is no image: its media type is {descriptor.mediaType!r}")
+    raise ImageError(f"{name}: indexes within indexes, more than {_MAX_DEPTH} deep")
+
+
+def _acceptable(wanted: Platform) -> Iterator[Platform]:
+    exact = make_platform(wanted.os, wanted.architecture, wanted.variant)
+    yield exact
+    order = {"arm": _ARM, "amd64": _AMD64}.get(exact.architecture)
+    if order is None or exact.variant not in order:
+        older: tuple[str, ...] = ("",) if exact.variant else ()
+    else:
+        older = order[order.index(exact.variant) + 1 :]
+    for variant in older:
+        yield Platform(architecture=exact.architecture, os=exact.os, variant=variant)
+
+
+def _from_index(
+    source: BlobSource, name: str, descriptor: Descriptor, platform: Platform
+) -> Descriptor:
+    index = decode(Index, read_document(source, descriptor), f"index {descriptor.digest} of {name}")
+    usable = [d for d in index.manifests if d.mediaType in INDEX_TYPES | MANIFEST_TYPES]
+    found = select(usable, platform)
+    if found is None:
+        bare = [d for d in usable if d.platform is None]
+        found = bare[0] if len(bare) == 1 and len(usable) == 1 else None
+    if found is None:
+        offered = ", ".join(dict.fromkeys(str(d.platform) for d in usable if _is_image(d)))
+        raise NotFoundError(
+            f"{name} has no image for {platform}",
+            hint=f"it has {offered}" if offered else None,
+        )
+    return found
+
+
+def _is_image(descriptor: Descriptor) -> bool:
+    """Attestations are listed in indexes under the platform unknown/unknown."""
+    return descriptor.platform is not None and descriptor.platform.os != "unknown"
+
+
+def _from_manifest(source: BlobSource, name: str, descriptor: Descriptor) -> ResolvedImage:
+    what = f"manifest {descriptor.digest} of {name}"
+    manifest = decode(Manifest, read_document(source, descriptor), what)
+    config = decode(
+        ImageConfig, read_document(source, manifest.config), f"config {manifest.config.digest}"
+    )
+    if len(config.rootfs.diff_ids) != len(manifest.layers):
+        raise ImageError(
+            f"{what} has {len(manifest.layers)} layers but its config names "
+            f"{len(config.rootfs.diff_ids)}"
+        )
+    return ResolvedImage(name, descriptor.digest, config, manifest.layers, source)

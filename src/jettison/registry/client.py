@@ -1,0 +1,256 @@
+"""The verbs of the distribution protocol (OCI distribution specification v1.1)."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Iterator, Sequence
+from types import TracebackType
+from typing import IO, TYPE_CHECKING, TypeVar
+
+from jettison.errors import ImageError, JettisonError, NotFoundError, RegistryError
+from jettison.model.digest import Digest, parse_digest, sha256_digest
+from jettison.model.oci import INDEX_TYPES, MANIFEST_TYPES, MAX_DOCUMENT, Descriptor
+from jettison.model.reference import Reference
+from jettison.registry.config import Anonymous, CredentialSource
+from jettison.registry.documents import check_digest, check_kind, media_type_of
+from jettison.registry.failures import StatusError
+from jettison.registry.hosts import Endpoint, endpoints, origin_endpoint
+from jettison.registry.session import Session
+from jettison.registry.settings import Settings
+from jettison.registry.stream import BlobStream
+from jettison.registry.transport import Transport
+from jettison.registry.upload import has_blob, upload
+
+if TYPE_CHECKING:
+    import httpx
+
+ACCEPT = ", ".join([*sorted(MANIFEST_TYPES), *sorted(INDEX_TYPES), "*/*;q=0.1"])
+
+_MAX_TAGS_PAGE = 16 << 20
+_MAX_PAGES = 10_000
+
+T = TypeVar("T")
+
+
+class RegistryClient:
+    """Talks to any number of registries; safe to use from several threads.
+
+    Reading asks the mirrors of a host first and the host itself last; writing asks the host only.
+    All methods raise AuthError, NotFoundError, ImageError (what came is malformed or is not what
+    its digest says) or RegistryError. Close it at the end; it is a context manager.
+    """
+
+    def __init__(
+        self, settings: Settings | None = None, credentials: CredentialSource | None = None
+    ) -> None:
+        """Without ``credentials`` it is anonymous."""
+        self.settings = settings or Settings()
+        self.transport = Transport(self.settings)
+        self._credentials = credentials or Anonymous()
+        self._sessions: dict[Endpoint, Session] = {}
+
+    def __enter__(self) -> RegistryClient:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        value: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close all connections."""
+        self.transport.close()
+
+    def cancel(self) -> None:
+        """Let nobody wait any longer: waits between attempts end with Cancelled."""
+        self.transport.cancel()
+
+    def resolve(self, reference: Reference) -> Descriptor:
+        """The descriptor of the manifest or index that ``reference`` names now.
+
+        A digest in the reference counts, and not the tag beside it.
+        """
+        return self._read(reference, lambda session: _resolve(session, reference))
+
+    def manifest(self, reference: Reference, descriptor: Descriptor) -> bytes:
+        """The bytes of a manifest or index of the repository, checked against the digest."""
+        if descriptor.size > MAX_DOCUMENT:
+            raise ImageError(
+                f"{reference}: a manifest of {descriptor.size} bytes; at most {MAX_DOCUMENT} "
+                "are read"
+            )
+        what = f"{reference.repository}@{descriptor.digest}"
+
+        def get(session: Session) -> bytes:
+            data, _ = _get_manifest(session, descriptor.digest, what)
+            check_digest(data, descriptor.digest, what)
+            check_kind(data, descriptor, what)
+            return data
+
+        return self._read(reference, get)
+
+    def open_blob(self, reference: Reference, descriptor: Descriptor) -> IO[bytes]:
+        """A stream of a blob of the repository; see stream.BlobStream."""
+        what = f"{reference.repository}: blob {descriptor.digest}"
+
+        def open_at(offset: int) -> httpx.Response:
+            headers = {"Range": f"bytes={offset}-"} if offset else {}
+            return self._read(
+                reference,
+                lambda session: session.request(
+                    "GET",
+                    session.url("blobs", descriptor.digest),
+                    scopes=[session.scope("pull")],
+                    what=what,
+                    expect=(200, 206) if offset else (200,),
+                    headers=headers,
+                ),
+            )
+
+        return io.BufferedReader(BlobStream(descriptor, open_at, self.transport, what), 128 << 10)
+
+    def has_blob(self, reference: Reference, digest: Digest) -> bool:
+        """Whether the repository (the registry itself, not a mirror) has the blob."""
+        return has_blob(self.session(reference), digest)
+
+    def push_blob(
+        self,
+        reference: Reference,
+        descriptor: Descriptor,
+        open_source: Callable[[], IO[bytes]],
+        *,
+        mount_from: Sequence[str] = (),
+        progress: Callable[[int], None] | None = None,
+    ) -> str:
+        """Have a blob in the repository; see upload.upload. Returns how it came there:
+        ``exists``, ``mounted`` or ``uploaded``.
+
+        ``open_source`` opens the blob's content, anew for each attempt. ``mount_from`` names
+        repositories of the same registry that may have the blob already.
+        """
+        if self.has_blob(reference, descriptor.digest):
+            return "exists"
+        session = self.session(reference)
+        return upload(session, descriptor, open_source, mount_from=mount_from, progress=progress)
+
+    def put_manifest(
+        self, reference: Reference, data: bytes, media_type: str, name: str | None = None
+    ) -> Digest:
+        """Store a manifest under ``name`` (a tag or digest; None: its own digest)."""
+        digest = sha256_digest(data)
+        what = f"{reference.repository}: manifest {name or digest}"
+        session = self.session(reference)
+        session.request(
+            "PUT",
+            session.url("manifests", name or digest),
+            scopes=[session.scope("pull,push")],
+            what=what,
+            expect=(200, 201, 202),
+            headers={"Content-Type": media_type},
+            content=data,
+        ).close()
+        return digest
+
+    def tags(self, reference: Reference) -> Iterator[str]:
+        """The tags of the repository, page by page as the registry gives them."""
+        session = self.session(reference)
+        what = f"{reference.repository}: list of tags"
+        url: str | None = session.url("tags", "list")
+        for _ in range(_MAX_PAGES):
+            if url is None:
+                return
+            response = session.request("GET", url, scopes=[session.scope("pull")], what=what)
+            following = response.links.get("next", {}).get("url")
+            body = self.transport.read(response, _MAX_TAGS_PAGE, what)
+            yield from _tags(body, what)
+            url = self.transport.location(url, following) if following else None
+        raise RegistryError(f"{what}: it has no end")
+
+    def session(self, reference: Reference) -> Session:
+        """The session with the registry itself, for what writes."""
+        return self._session(origin_endpoint(reference.host, reference.path))
+
+    def _session(self, endpoint: Endpoint) -> Session:
+        session = self._sessions.get(endpoint)
+        if session is None:
+            # Two threads may make two; one is kept, and both work.
+            made = Session(endpoint, self._credentials, self.transport)
+            session = self._sessions.setdefault(endpoint, made)
+        return session
+
+    def _read(self, reference: Reference, ask: Callable[[Session], T]) -> T:
+        *mirrors, last = endpoints(reference.host, reference.path, self.settings)
+        for endpoint in mirrors:
+            try:
+                return ask(self._session(endpoint))
+            except JettisonError:
+                continue  # whatever is wrong with a mirror, the registry itself may have it
+        return ask(self._session(last))
+
+
+def _resolve(session: Session, reference: Reference) -> Descriptor:
+    what = str(reference)
+    name = reference.digest or reference.tag or "latest"
+    try:
+        response = session.request(
+            "HEAD",
+            session.url("manifests", name),
+            scopes=[session.scope("pull")],
+            what=what,
+            headers={"Accept": ACCEPT},
+        )
+    except (StatusError, NotFoundError):
+        pass  # some registries know no HEAD; GET also brings the reason
+    else:
+        response.close()
+        found = _from_headers(response, reference)
+        if found is not None:
+            return found
+    data, content_type = _get_manifest(session, name, what)
+    if reference.digest is not None:
+        check_digest(data, reference.digest, what)
+    digest = reference.digest or sha256_digest(data)
+    return Descriptor(media_type_of(data, content_type, what), digest, len(data))
+
+
+def _from_headers(response: httpx.Response, reference: Reference) -> Descriptor | None:
+    kind = response.headers.get("Content-Type", "").partition(";")[0].strip()
+    length = response.headers.get("Content-Length", "")
+    try:
+        digest = parse_digest(response.headers.get("Docker-Content-Digest", ""))
+    except ImageError:
+        return None
+    if kind not in INDEX_TYPES | MANIFEST_TYPES or not length.isdecimal():
+        return None
+    if reference.digest is not None and digest != reference.digest:
+        return None
+    return Descriptor(kind, digest, int(length[:18]))
+
+
+def _get_manifest(session: Session, name: str, what: str) -> tuple[bytes, str]:
+    response = session.request(
+        "GET",
+        session.url("manifests", name),
+        scopes=[session.scope("pull")],
+        what=what,
+        headers={"Accept": ACCEPT},
+    )
+    content_type = response.headers.get("Content-Type", "")
+    return session.transport.read(response, MAX_DOCUMENT, what), content_type
+
+
+def _tags(body: bytes, what: str) -> list[str]:
+    import json
+
+    try:
+        tags = json.loads(body)["tags"]
+    except (ValueError, KeyError, TypeError, RecursionError):
+        raise RegistryError(f"{what}: the answer is not a list of tags") from None
+    if tags is None:
+        return []
+    if not isinstance(tags, list) or not all(isinstance(tag, str) for tag in tags):
+        raise RegistryError(f"{what}: the answer is not a list of tags")
+    return tags

@@ -1,0 +1,283 @@
+"""HTTP for registries: one connection pool per host, retries, guarded redirects.
+
+httpx.Client objects are safe to share between threads. Redirects are followed here and not by
+httpx: what is confidential must stay behind, and TLS must not be left.
+"""
+
+from __future__ import annotations
+
+import random
+import threading
+import time
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING
+from urllib.parse import urljoin, urlsplit
+
+from jettison.errors import Cancelled, RegistryError
+from jettison.registry.failures import LostConnectionError, clean
+from jettison.registry.hosts import may_be_plain, origin
+from jettison.registry.settings import Settings
+from jettison.registry.tls import Trust, speaks_tls
+
+if TYPE_CHECKING:
+    import httpx
+
+Body = bytes | Iterable[bytes] | None
+
+PASSING_STATUS = frozenset({408, 429, 502, 503, 504})
+"""Statuses after which the same request may succeed a little later."""
+
+_REDIRECTS = frozenset({301, 302, 303, 307, 308})
+_MAX_REDIRECTS = 10
+_CONFIDENTIAL = frozenset({"authorization", "cookie", "proxy-authorization"})
+
+
+class Transport:
+    """Sends requests. ``close`` it at the end; it is a context manager."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self._lock = threading.Lock()
+        self._trust = Trust(settings)
+        self._clients: dict[tuple[str, str, int], httpx.Client] = {}
+        self._schemes: dict[str, str] = {}
+        self._cancelled = threading.Event()
+
+    def __enter__(self) -> Transport:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close all connections."""
+        with self._lock:
+            for client in self._clients.values():
+                client.close()
+            self._clients.clear()
+
+    def cancel(self) -> None:
+        """End every wait between attempts, now and from now on, with Cancelled."""
+        self._cancelled.set()
+
+    def scheme(self, address: str) -> str:
+        """``https``, except for a host that may be plain and does not speak TLS."""
+        if not may_be_plain(address, self.settings):
+            return "https"
+        with self._lock:
+            if address not in self._schemes:
+                self._schemes[address] = "https" if speaks_tls(address) else "http"
+            return self._schemes[address]
+
+    def request(
+        self, method: str, url: str, *, headers: Mapping[str, str], content: Body = None
+    ) -> httpx.Response:
+        """The response to one request, its body unread: read or close it.
+
+        Waits and tries again (if the body can be sent again) when the connection fails or the
+        status says that it may pass. Raises LostConnectionError when that does not help; every
+        status is returned, redirects excepted.
+        """
+        again = content is None or isinstance(content, bytes)
+        attempts = self.settings.attempts if again else 1
+        for attempt in range(1, attempts + 1):
+            asked: float | None = None
+            try:
+                response = self._follow(method, url, dict(headers), content)
+            except LostConnectionError as error:
+                if not error.passing or attempt == attempts:
+                    raise
+            else:
+                if response.status_code not in PASSING_STATUS or attempt == attempts:
+                    return response
+                asked = retry_after(response.headers.get("Retry-After"))
+                if asked is not None and asked > self.settings.longest_wait:
+                    return response
+                response.close()
+            self.pause(attempt, asked)
+        raise AssertionError("unreachable")
+
+    def pause(self, attempt: int, asked: float | None = None) -> None:
+        """Wait after failed attempt number ``attempt`` (from 1): what the server asked for, else
+        twice as long each time, shortened at random so that clients do not return together.
+        """
+        longest = self.settings.backoff * float(2 ** (attempt - 1))
+        wait = longest * random.uniform(0.5, 1.0) if asked is None else asked
+        if self._cancelled.wait(min(wait, self.settings.longest_wait)):
+            raise Cancelled
+
+    def read(self, response: httpx.Response, limit: int, what: str) -> bytes:
+        """The whole body, of at most ``limit`` bytes; closes the response.
+
+        Raises RegistryError if it is longer, LostConnectionError if it is cut or too slow.
+        """
+        import httpx
+
+        data = bytearray()
+        pace = Pace(self.settings)
+        try:
+            for chunk in response.iter_bytes():
+                data += chunk
+                if len(data) > limit:
+                    raise RegistryError(f"{what}: the answer is longer than {limit} bytes")
+                pace.moved(len(chunk), what)
+        except httpx.HTTPError as error:
+            raise failed_connection(error, str(response.url)) from None
+        finally:
+            response.close()
+        return bytes(data)
+
+    def _follow(
+        self, method: str, url: str, headers: dict[str, str], content: Body
+    ) -> httpx.Response:
+        for _ in range(_MAX_REDIRECTS + 1):
+            response = self._send(method, url, headers, content)
+            location = response.headers.get("Location")
+            if response.status_code not in _REDIRECTS or location is None:
+                return response
+            response.close()
+            target = self.location(url, location)
+            if origin(target) != origin(url):
+                headers = {k: v for k, v in headers.items() if k.lower() not in _CONFIDENTIAL}
+                if content is not None:
+                    raise RegistryError(f"{_host(url)} redirects an upload to {_host(target)}")
+            if content is not None and not isinstance(content, bytes):
+                raise RegistryError(f"{_host(url)} redirects an upload that has been sent")
+            if response.status_code == 303 and method != "HEAD":
+                method, content = "GET", None
+            url = target
+        raise RegistryError(f"{_host(url)} redirects without end")
+
+    def location(self, url: str, location: str) -> str:
+        """The absolute URL of a Location header that came in the answer to ``url``.
+
+        A registry behind a proxy that ends TLS may name itself with http: that is read as https.
+        Raises RegistryError if the location is malformed or leaves TLS.
+        """
+        try:
+            target = urljoin(url, location)
+        except ValueError:
+            raise RegistryError(f"{_host(url)} sent a malformed Location") from None
+        scheme, _, _ = origin(target)
+        if scheme == "http" and origin(url)[0] == "https":
+            if urlsplit(target).netloc != urlsplit(url).netloc:
+                raise RegistryError(f"{_host(url)} redirects to {clean(_host(target))} without TLS")
+            target = "https" + target.removeprefix("http")
+        return target
+
+    def _send(
+        self, method: str, url: str, headers: dict[str, str], content: Body
+    ) -> httpx.Response:
+        import httpx
+
+        client = self._client(url)
+        try:
+            request = client.build_request(method, url, headers=headers, content=content)
+            # Without auth=None a user name in a URL would be sent as credentials.
+            return client.send(request, stream=True, auth=None, follow_redirects=False)
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            raise failed_connection(error, url) from None
+
+    def _client(self, url: str) -> httpx.Client:
+        import httpx
+
+        key = origin(url)
+        with self._lock:
+            client = self._clients.get(key)
+            if client is None:
+                client = self._clients[key] = httpx.Client(
+                    verify=self._trust.context(_host(url)) if key[0] == "https" else False,
+                    timeout=httpx.Timeout(
+                        self.settings.read_timeout,
+                        connect=self.settings.connect_timeout,
+                        pool=None,
+                    ),
+                    # No limit on connections: whoever holds streams open must not wait for
+                    # a connection that only closing one of them sets free.
+                    limits=httpx.Limits(
+                        max_connections=None, max_keepalive_connections=self.settings.parallel + 2
+                    ),
+                    headers={
+                        "User-Agent": self.settings.user_agent,
+                        # Digests are of the bytes as stored: no compression on the way.
+                        "Accept-Encoding": "identity",
+                    },
+                )
+            return client
+
+
+class Pace:
+    """Notices a transfer that does move, but so slowly that it will not end."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._window = settings.read_timeout
+        self._least = settings.slowest * settings.read_timeout
+        self._began = time.monotonic()
+        self._bytes = 0
+
+    def moved(self, count: int, what: str) -> None:
+        """Note ``count`` bytes. Raises LostConnectionError if too few came in the last window."""
+        self._bytes += count
+        now = time.monotonic()
+        if now - self._began < self._window:
+            return
+        if self._bytes < self._least:
+            raise LostConnectionError(
+                f"{what}: only {self._bytes} bytes came in {self._window:g} seconds"
+            )
+        self._began, self._bytes = now, 0
+
+
+def retry_after(text: str | None) -> float | None:
+    """Seconds to wait by a Retry-After header (RFC 9110 section 10.2.3), None without one."""
+    if text is None:
+        return None
+    if text.strip().isdecimal():
+        return float(text.strip()[:9])
+    from email.utils import parsedate_to_datetime
+
+    try:
+        return max(0.0, parsedate_to_datetime(text).timestamp() - time.time())
+    except (ValueError, OverflowError):
+        return None
+
+
+def failed_connection(error: Exception, url: str) -> LostConnectionError:
+    """What an httpx error means to the user, and whether it may pass."""
+    import socket
+    import ssl
+
+    import httpx
+
+    host = _host(url)
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            return LostConnectionError(
+                f"{host}: its certificate is not trusted: {cause.verify_message}",
+                passing=False,
+                hint=f"put its CA into /etc/docker/certs.d/{host}/ca.crt or SSL_CERT_FILE, or "
+                "name the host as insecure",
+            )
+        if isinstance(cause, socket.gaierror) and cause.errno != socket.EAI_AGAIN:
+            return LostConnectionError(
+                f"{host}: there is no such host ({cause.strerror})",
+                passing=False,
+                hint="check the name of the registry, and the network",
+            )
+        cause = cause.__cause__ or cause.__context__
+    if isinstance(error, httpx.TimeoutException):
+        kind = "connecting" if isinstance(error, httpx.ConnectTimeout) else "waiting"
+        return LostConnectionError(f"{host}: timed out {kind}")
+    if isinstance(error, httpx.LocalProtocolError | httpx.InvalidURL | httpx.UnsupportedProtocol):
+        return LostConnectionError(f"{host}: {clean(str(error))}", passing=False)
+    text = clean(str(error)) or type(error).__name__
+    hint = f"{host} may speak plain HTTP only: then name it as insecure"
+    return LostConnectionError(
+        f"{host}: the connection failed: {text}",
+        hint=hint if "WRONG_VERSION_NUMBER" in text else None,
+    )
+
+
+def _host(url: str) -> str:
+    return urlsplit(url).netloc.rpartition("@")[2]

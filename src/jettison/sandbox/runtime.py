@@ -1,0 +1,184 @@
+"""Running one container with an OCI runtime (crun, runc, youki).
+
+The runtime is the first process of a pid namespace of its own and dies with this process, so
+neither a cancelled nor a killed build leaves a process behind. Its state lives in the bundle.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from jettison.errors import Cancelled, RunError, SandboxError
+from jettison.sandbox import cgroups, spawn
+from jettison.sandbox.program import find_fault
+from jettison.sandbox.spec import ContainerSpec, Host, cgroup_path, runtime_config
+
+OnOutput = Callable[[int, bytes], None]
+"""Receives the stream (1 stdout, 2 stderr) and bytes as they come, in the calling thread."""
+
+_CANCEL_POLL = 0.05
+"""Seconds between looks at the cancel event; output is passed on at once."""
+_CHUNK = 1 << 16
+_ABOUT_PROGRAMS = ("exec", "not found", "no such file", "permission denied")
+"""Words of a runtime's message after which the program in the root is looked at."""
+
+
+def discard_output(stream: int, data: bytes) -> None:
+    """Drop output nobody wants."""
+
+
+@dataclass(frozen=True, slots=True)
+class Runtime:
+    """A runtime that works on this host, found by `probe.find_runtime`.
+
+    ``launcher`` is how its processes are tied to this one (`spawn.prefix`).
+    """
+
+    name: str
+    path: str
+    host: Host
+    launcher: str = spawn.UTIL_LINUX
+    reasons: tuple[str, ...] = field(default=())
+    """Why runtimes that would have been preferred were not taken."""
+
+    def run(
+        self,
+        spec: ContainerSpec,
+        *,
+        bundle: str,
+        on_output: OnOutput = discard_output,
+        cancel: threading.Event | None = None,
+        inherit: bool = False,
+    ) -> int:
+        """Run ``spec`` to its end and return the exit status (128+N if signal N ended it).
+
+        ``bundle`` is an empty private directory for the runtime's files. ``inherit`` gives the
+        container this process's standard streams (``spec.terminal`` then makes a terminal of
+        them); else its stdin is empty and output goes to ``on_output``.
+
+        Raises RunError (status 126 or 127) if the program is missing or cannot be run,
+        SandboxError if the runtime cannot make the container, Cancelled soon after ``cancel``
+        is set; then every process of the container has ended.
+        """
+        container_id = f"jettison-{os.getpid()}-{os.urandom(4).hex()}"
+        config = runtime_config(spec, self.host, container_id)
+        _write_config(os.path.join(bundle, "config.json"), config)
+        argv = [
+            *spawn.prefix(self.launcher, new_pids=True),
+            *self._command(spec, bundle),
+            container_id,
+        ]
+        environment = {"PATH": os.environ.get("PATH", os.defpath)}
+        child = spawn.Child(argv, new_pids=True, inherit=inherit, env=environment)
+        try:
+            cancelled = _follow(child, on_output, cancel, inherit)
+        except BaseException:
+            self._stop(child, spec, container_id)
+            raise
+        if cancelled:
+            self._stop(child, spec, container_id)
+            raise Cancelled
+        status = child.wait()
+        assert status is not None
+        if status != 0:
+            self._explain(spec, bundle, status)
+        return status
+
+    def _command(self, spec: ContainerSpec, bundle: str) -> list[str]:
+        words = [self.path, "--root", os.path.join(bundle, "state")]
+        words += ["--log", os.path.join(bundle, "log"), "--log-format", "json"]
+        if not self.host.cgroups:
+            words += _without_cgroups(self.name)
+        elif spec.cgroup_parent.endswith(":"):
+            words.append("--systemd-cgroup")
+        return [*words, "run", "--bundle", bundle]
+
+    def _stop(self, child: spawn.Child, spec: ContainerSpec, container_id: str) -> None:
+        child.kill()
+        if self.host.cgroups:
+            cgroups.remove(cgroup_path(spec.cgroup_parent, container_id))
+
+    def _explain(self, spec: ContainerSpec, bundle: str, status: int) -> None:
+        """Raise if the non-zero ``status`` is the runtime's and not the command's."""
+        said = _logged_errors(os.path.join(bundle, "log"))
+        if status < 0:
+            hint = "the host may have run out of memory (see dmesg)" if status == -9 else None
+            raise SandboxError(f"{self.name} was killed by signal {-status}", hint=hint)
+        if not said:
+            return
+        message = said[-1]
+        if any(word in message.lower() for word in _ABOUT_PROGRAMS):
+            fault = find_fault(
+                spec.rootfs, spec.args[0], spec.cwd, dict(spec.env), self.host.architecture
+            )
+            if fault is not None:
+                raise RunError(fault.message, status=fault.status, hint=fault.hint)
+        raise SandboxError(f"{self.name} cannot run the container: {message}")
+
+
+def _write_config(path: str, config: dict[str, Any]) -> None:
+    try:
+        data = json.dumps(config, ensure_ascii=False).encode()
+    except UnicodeEncodeError as error:
+        text = str(error.object)[max(0, error.start - 20) : error.end + 20]
+        raise SandboxError(
+            f"a command, variable or path of a container must be UTF-8: …{text!r}…"
+        ) from None
+    with open(path, "wb") as file:
+        file.write(data)
+
+
+def _without_cgroups(name: str) -> list[str]:
+    if name == "crun":
+        return ["--cgroup-manager", "disabled"]
+    return ["--rootless=true"] if name == "runc" else []
+
+
+def _follow(
+    child: spawn.Child, on_output: OnOutput, cancel: threading.Event | None, inherit: bool
+) -> bool:
+    """Pass on output until the process ends; True if cancelled before that."""
+    if inherit:
+        while child.wait(_CANCEL_POLL) is None:
+            if cancel is not None and cancel.is_set():
+                return True
+        return False
+    import selectors
+
+    assert child.process.stdout is not None and child.process.stderr is not None
+    with selectors.DefaultSelector() as selector, child.process.stdout, child.process.stderr:
+        selector.register(child.process.stdout, selectors.EVENT_READ, 1)
+        selector.register(child.process.stderr, selectors.EVENT_READ, 2)
+        while selector.get_map():
+            for key, _ in selector.select(_CANCEL_POLL if cancel is not None else None):
+                data = os.read(key.fd, _CHUNK)
+                if data:
+                    on_output(key.data, data)
+                else:
+                    selector.unregister(key.fileobj)
+            if cancel is not None and cancel.is_set():
+                return True
+    return False
+
+
+def _logged_errors(path: str) -> list[str]:
+    """The errors in a runtime's log of JSON lines; what is not JSON counts as an error."""
+    try:
+        with open(path, encoding="utf-8", errors="replace") as file:
+            lines = file.read(1 << 20).splitlines()
+    except OSError:
+        return []
+    errors: list[str] = []
+    for line in filter(None, lines):
+        try:
+            entry = json.loads(line)
+            if entry["level"] in ("error", "fatal"):
+                errors.append(str(entry["msg"]))
+        except (ValueError, KeyError, TypeError):
+            errors.append(line)
+    return errors

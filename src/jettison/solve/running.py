@@ -1,0 +1,292 @@
+"""Executing RUN: a command in a container on the layers of its root."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import threading
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, TYPE_CHECKING
+
+from jettison.errors import Cancelled, RunError, StepError
+from jettison.model.event import Observer, StepLog
+from jettison.plan.steps import (
+    BindMount,
+    CacheMount,
+    Local,
+    Run,
+    RunMount,
+    SecretMount,
+    SshMount,
+    StepInfo,
+    TmpfsMount,
+)
+from jettison.sandbox.container import (
+    Bind,
+    ContainerMount,
+    SecretFile,
+    SshSocket,
+    Tmpfs,
+    TreeBind,
+    run_in,
+)
+from jettison.sandbox.spec import ContainerSpec
+from jettison.solve.copying import copy_directory
+from jettison.solve.lookup import Snapshot
+from jettison.solve.trees import Trees
+
+if TYPE_CHECKING:
+    from jettison.fs.owners import UserIds
+    from jettison.sandbox.runtime import Runtime
+    from jettison.solve.solver import SnapshotOf
+    from jettison.store.layers import Staging
+    from jettison.store.store import Store
+
+TAIL_LINES = 20
+"""Lines of a failed command's output that its error repeats."""
+
+_PIPES = "/dev/pipes"
+
+
+@dataclass(frozen=True)
+class Grants:
+    """What RUN steps may be given from outside.
+
+    ``secret(id)`` is a secret's value, ``agent(id)`` the path of an ssh agent's socket; None if
+    the build was given none of that id. ``ca_bundle`` is the host's, if it is to be shown.
+    """
+
+    secret: Callable[[str], bytes | None]
+    agent: Callable[[str], str | None]
+    ca_bundle: str | None = None
+
+
+class CommandRunner:
+    """Runs the RUN steps of one build."""
+
+    def __init__(
+        self,
+        store: Store,
+        trees: Trees,
+        runtime: Callable[[], Runtime],
+        grants: Grants,
+        observer: Observer,
+        cancel: threading.Event,
+        *,
+        log_directory: str,
+        materialize: Callable[[Run, BindMount | CacheMount, Local], Snapshot],
+    ) -> None:
+        self._store = store
+        self._trees = trees
+        self._runtime = runtime
+        self._grants = grants
+        self._observer = observer
+        self._cancel = cancel
+        self._log_directory = log_directory
+        self._materialize = materialize
+
+    def run(
+        self, step: Run, info: StepInfo, vertex: str, staging: Staging, snapshot_of: SnapshotOf
+    ) -> None:
+        """Run the command; what it changed is in ``staging.upper`` afterwards.
+
+        Raises RunError if it ends with a status other than 0, StepError if it cannot be started
+        as asked, Cancelled if the build was cancelled.
+        """
+        from jettison.fs.owners import resolve_user
+        from jettison.fs.upper import Upper
+
+        layers = snapshot_of(step.root) if step.root is not None else ()
+        below = self._trees.stack(layers)
+        Upper(below, str(staging.upper))  # gives the new layer the root's mode and owner
+        user = resolve_user(below, step.user)
+        scratch = staging.path / "scratch"
+        scratch.mkdir()
+        with ExitStack() as stack, self._log(vertex) as log:
+            env, mounts = self._mounts(step, stack, snapshot_of)
+            output = _Output(self._observer, vertex, log)
+            status = run_in(
+                self._runtime(),
+                self._spec(step, info, env, user),
+                layers=layers,
+                base=str(self._store.layers.path("")).rstrip("/"),
+                upper=str(staging.upper),
+                work=str(staging.work),
+                scratch=str(scratch),
+                container_mounts=mounts,
+                ca_bundle=self._grants.ca_bundle,
+                on_output=output,
+                cancel=self._cancel,
+            )
+        if self._cancel.is_set():
+            raise Cancelled
+        if status:
+            raise RunError(
+                f"process {_quoted(step)} did not complete successfully: exit code: {status}",
+                status=status,
+                tail=output.tail(),
+                log=log.name,
+            )
+
+    def _spec(
+        self, step: Run, info: StepInfo, env: Mapping[str, str], user: UserIds
+    ) -> ContainerSpec:
+        variables = dict(step.env)
+        variables.setdefault("HOME", user.home)
+        variables.update(info.proxy)
+        variables.update(env)
+        return ContainerSpec(
+            args=step.argv,
+            env=tuple(variables.items()),
+            cwd=step.cwd,
+            uid=user.uid,
+            gid=user.gid,
+            groups=user.groups,
+            hostname=step.hostname,
+            network=step.network,
+            insecure=step.insecure,
+            shm_size=step.shm_size,
+            ulimits=tuple((u.name, u.soft, u.hard) for u in step.ulimits),
+            extra_hosts=step.extra_hosts,
+            cgroup_parent=step.cgroup_parent,
+        )
+
+    def _mounts(
+        self, step: Run, stack: ExitStack, snapshot_of: SnapshotOf
+    ) -> tuple[dict[str, str], list[ContainerMount]]:
+        """The mounts of a step as the sandbox makes them, and the variables they bring."""
+        env: dict[str, str] = {}
+        mounts: list[ContainerMount] = [
+            SecretFile(target=f"{_PIPES}/{file.name}", data=file.content, mode=0o755)
+            for file in step.files
+        ]
+        # Caches are taken in the order of their ids, so that no two steps wait for each other.
+        made: dict[RunMount, list[ContainerMount]] = {}
+        for mount in sorted(step.mounts, key=lambda m: getattr(m, "id", "")):
+            if mount not in made:
+                made[mount] = list(self._mount(step, mount, stack, snapshot_of, env))
+        for mount in step.mounts:
+            mounts += made[mount]
+        return env, mounts
+
+    def _mount(
+        self,
+        step: Run,
+        mount: RunMount,
+        stack: ExitStack,
+        snapshot_of: SnapshotOf,
+        env: dict[str, str],
+    ) -> Iterator[ContainerMount]:
+        if isinstance(mount, TmpfsMount):
+            yield Tmpfs(target=mount.target, size=mount.size)
+        elif isinstance(mount, BindMount):
+            layers, source = self._tree(step, mount, snapshot_of)
+            yield TreeBind(
+                layers=layers, target=mount.target, source=source, read_only=mount.read_only
+            )
+        elif isinstance(mount, CacheMount):
+            directory = stack.enter_context(self._cache(step, mount, snapshot_of))
+            yield Bind(source=directory, target=mount.target, read_only=mount.read_only)
+        elif isinstance(mount, SecretMount):
+            yield from self._secret(mount, env)
+        else:
+            yield from self._ssh(mount, env)
+
+    def _tree(
+        self, step: Run, mount: BindMount | CacheMount, snapshot_of: SnapshotOf
+    ) -> tuple[Snapshot, str]:
+        """The layers a mount shows, and the path in them."""
+        if mount.step is None:
+            return (), mount.source
+        if isinstance(mount.step, Local):
+            return self._materialize(step, mount, mount.step), mount.source
+        return snapshot_of(mount.step), mount.source
+
+    @contextmanager
+    def _cache(self, step: Run, mount: CacheMount, snapshot_of: SnapshotOf) -> Iterator[str]:
+        """A cache directory, locked as the mount wants; a new one starts with its seed."""
+        layers, source = self._tree(step, mount, snapshot_of)
+
+        def seed(directory: Path) -> None:
+            copy_directory(self._trees.stack(layers), source, str(directory))
+
+        with self._store.cache_mounts.acquire(
+            mount.id,
+            mount.sharing,
+            base=" ".join((*layers, source)) if mount.step is not None else "",
+            uid=mount.uid,
+            gid=mount.gid,
+            mode=mount.mode,
+            seed=seed if mount.step is not None else None,
+            waiting=self._stop_if_cancelled,
+        ) as directory:
+            yield str(directory)
+
+    def _stop_if_cancelled(self) -> None:
+        if self._cancel.is_set():
+            raise Cancelled
+
+    def _secret(self, mount: SecretMount, env: dict[str, str]) -> Iterator[ContainerMount]:
+        value = self._grants.secret(mount.id)
+        if value is None and mount.required:
+            raise StepError(
+                f"secret {mount.id}: not found",
+                hint=f"pass it with --secret id={mount.id},src=FILE or ,env=VARIABLE",
+            )
+        if mount.env is not None:
+            env[mount.env] = (value or b"").decode("utf-8", "surrogateescape")
+        if mount.target is not None and value is not None:
+            yield SecretFile(
+                target=mount.target, data=value, uid=mount.uid, gid=mount.gid, mode=mount.mode
+            )
+
+    def _ssh(self, mount: SshMount, env: dict[str, str]) -> Iterator[ContainerMount]:
+        env["SSH_AUTH_SOCK"] = mount.target
+        agent = self._grants.agent(mount.id)
+        if agent is not None:
+            yield SshSocket(
+                target=mount.target, agent=agent, uid=mount.uid, gid=mount.gid, mode=mount.mode
+            )
+        elif mount.required:
+            raise StepError(
+                f"no SSH key {mount.id!r} forwarded from the client",
+                hint=f"pass it with --ssh {mount.id}",
+            )
+
+    @contextmanager
+    def _log(self, vertex: str) -> Iterator[IO[bytes]]:
+        path = os.path.join(self._log_directory, f"{vertex[:12]}.log")
+        os.makedirs(self._log_directory, exist_ok=True)
+        with open(path, "wb") as log:
+            yield log
+
+
+class _Output:
+    """Where a command's output goes: the observer, the log on disk, and the tail for an error."""
+
+    def __init__(self, observer: Observer, vertex: str, log: IO[bytes]) -> None:
+        self._observer = observer
+        self._vertex = vertex
+        self._log = log
+        self._tail = bytearray()
+        self._lock = threading.Lock()
+
+    def __call__(self, stream: int, data: bytes) -> None:
+        with self._lock:
+            self._log.write(data)
+            self._tail += data
+            if len(self._tail) > 1 << 16:
+                del self._tail[: -(1 << 15)]
+        self._observer.emit(StepLog(self._vertex, stream, data))
+
+    def tail(self) -> tuple[str, ...]:
+        lines = bytes(self._tail).decode("utf-8", "replace").splitlines()
+        return tuple(deque(lines, maxlen=TAIL_LINES))
+
+
+def _quoted(step: Run) -> str:
+    return '"' + " ".join(a if i else shlex.quote(a) for i, a in enumerate(step.argv)) + '"'

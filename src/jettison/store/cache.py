@@ -1,0 +1,111 @@
+"""Cache records: which layers a cache key stands for, and what the key was made of."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+from jettison.store.database import Database
+from jettison.store.layers import Layers
+from jettison.store.uses import Uses
+
+
+@dataclass(frozen=True, slots=True)
+class CacheRecord:
+    """What is remembered under ``key``.
+
+    ``layers`` are ids, lowest first. Those in ``unpack`` are layers of a base image that are not
+    on disk now: they have to be unpacked before the snapshot can be mounted. ``created`` is in
+    seconds since the epoch; ``description`` is for people (``RUN make``).
+    """
+
+    key: str
+    layers: tuple[str, ...]
+    created: float
+    description: str
+    unpack: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """A record without a look at its layers: what its key was made of, to explain a miss."""
+
+    key: str
+    description: str
+    created: float
+    parts: bytes
+
+
+class Cache:
+    """The cache records of a store."""
+
+    def __init__(self, database: Database, layers: Layers, uses: Uses) -> None:
+        self._database = database
+        self._layers = layers
+        self._uses = uses
+
+    def get(self, key: str) -> CacheRecord | None:
+        """The record of ``key``, if all its layers are here or can be unpacked again."""
+        row = self._database.row(
+            "SELECT layers, created, description FROM records WHERE key = ?", (key,)
+        )
+        if row is None:
+            return None
+        layers = tuple(row[0].split())
+        missing = self._layers.missing(layers)
+        if not all(map(self._layers.is_base, missing)):
+            return None
+        self._uses.note("records", key)
+        return CacheRecord(key, layers, row[1], row[2], missing)
+
+    def put(
+        self, key: str, layers: tuple[str, ...], *, description: str = "", parts: bytes = b""
+    ) -> None:
+        """Remember ``layers`` (lowest first) under ``key``, in place of what was there.
+
+        ``parts`` is what the key was made of, in whatever form explains it later.
+        """
+        now = time.time()
+        self._database.run(
+            (
+                "INSERT OR REPLACE INTO records (key, layers, description, created, used) "
+                "VALUES (?, ?, ?, ?, ?)",
+                (key, " ".join(layers), description, now, now),
+            ),
+            ("INSERT OR REPLACE INTO parts (key, parts) VALUES (?, ?)", (key, parts)),
+        )
+
+    def alias(self, key: str, of: str) -> bool:
+        """Let ``key`` stand for what ``of`` stands for; False if there is no such record."""
+        now = time.time()
+        self._database.run(
+            (
+                "INSERT OR REPLACE INTO records (key, layers, description, created, used) "
+                "SELECT ?, layers, description, created, ? FROM records WHERE key = ?",
+                (key, now, of),
+            ),
+            (
+                "INSERT OR REPLACE INTO parts (key, parts) SELECT ?, parts FROM parts "
+                "WHERE key = ?",
+                (key, of),
+            ),
+        )
+        return self._database.row("SELECT 1 FROM records WHERE key = ?", (key,)) is not None
+
+    def explain(self, key: str) -> Explanation | None:
+        """What the key was made of when it was put, whether its layers are here or not."""
+        found = self._explanations("records.key = ?", key, 1)
+        return found[0] if found else None
+
+    def history(self, description: str, limit: int = 20) -> list[Explanation]:
+        """Records with this description, newest first: what a missed key is compared with."""
+        return self._explanations("records.description = ?", description, limit)
+
+    def _explanations(self, where: str, value: str, limit: int) -> list[Explanation]:
+        rows = self._database.rows(
+            "SELECT records.key, description, created, coalesce(parts.parts, x'') FROM records "
+            f"LEFT JOIN parts ON parts.key = records.key WHERE {where} "
+            "ORDER BY created DESC LIMIT ?",
+            (value, limit),
+        )
+        return [Explanation(*row) for row in rows]

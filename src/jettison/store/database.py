@@ -1,0 +1,173 @@
+"""``cache.db``: SQLite in WAL mode, one connection shared by all threads of the process.
+
+Everything in it can be made anew, so a damaged or outdated file is replaced, never mended.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from jettison.errors import StoreError
+from jettison.store.locks import locked
+from jettison.store.paths import Paths
+
+if TYPE_CHECKING:
+    import sqlite3
+
+VERSION = 1
+_BUSY_SECONDS = 30.0
+_SCHEMA = """
+CREATE TABLE records (
+    key TEXT PRIMARY KEY, layers TEXT NOT NULL, description TEXT NOT NULL,
+    created REAL NOT NULL, used REAL NOT NULL) WITHOUT ROWID;
+CREATE INDEX records_description ON records (description, created);
+CREATE TABLE parts (key TEXT PRIMARY KEY, parts BLOB NOT NULL) WITHOUT ROWID;
+CREATE TABLE layers (
+    id TEXT PRIMARY KEY, diff_id TEXT, created REAL NOT NULL, used REAL NOT NULL,
+    size INTEGER) WITHOUT ROWID;
+CREATE TABLE layer_blobs (
+    layer TEXT NOT NULL, compression TEXT NOT NULL, diff_id TEXT NOT NULL,
+    descriptor BLOB NOT NULL, digest TEXT NOT NULL, used REAL NOT NULL,
+    PRIMARY KEY (layer, compression)) WITHOUT ROWID;
+CREATE TABLE results (
+    key TEXT PRIMARY KEY, descriptor BLOB NOT NULL, digest TEXT NOT NULL,
+    used REAL NOT NULL) WITHOUT ROWID;
+CREATE TABLE memo (
+    dev INTEGER NOT NULL, ino INTEGER NOT NULL, size INTEGER NOT NULL, mtime INTEGER NOT NULL,
+    ctime INTEGER NOT NULL, digest TEXT NOT NULL, stored REAL NOT NULL,
+    PRIMARY KEY (dev, ino)) WITHOUT ROWID;
+"""
+
+Row = tuple[Any, ...]
+
+
+class Database:
+    """Opened at first use (importing sqlite3 takes longer than the queries)."""
+
+    def __init__(self, paths: Paths) -> None:
+        self._path = paths.database
+        self._creation = paths.lock("database")
+        self._lock = threading.RLock()
+        self._connection: sqlite3.Connection | None = None
+
+    def rows(self, sql: str, parameters: Sequence[object] = ()) -> list[Row]:
+        """All rows of a query."""
+        with self._session() as connection:
+            return connection.execute(sql, parameters).fetchall()
+
+    def row(self, sql: str, parameters: Sequence[object] = ()) -> Row | None:
+        """The first row of a query, if there is one."""
+        with self._session() as connection:
+            found: Row | None = connection.execute(sql, parameters).fetchone()
+            return found
+
+    def run(self, *statements: tuple[str, Sequence[object]]) -> None:
+        """Execute statements in one transaction."""
+        with self._session() as connection, _transaction(connection):
+            for sql, parameters in statements:
+                connection.execute(sql, parameters)
+
+    def run_many(self, sql: str, rows: Iterable[Sequence[object]]) -> None:
+        """Execute one statement for each row, in one transaction."""
+        with self._session() as connection, _transaction(connection):
+            connection.executemany(sql, rows)
+
+    def close(self) -> None:
+        with self._lock:
+            if self._connection is not None:
+                self._connection.close()
+                self._connection = None
+
+    @contextmanager
+    def _session(self) -> Iterator[sqlite3.Connection]:
+        import sqlite3
+
+        with self._lock:
+            try:
+                if self._connection is None:
+                    self._connection = _open(self._path, self._creation)
+                yield self._connection
+            except sqlite3.Error as error:
+                raise StoreError(
+                    f"{self._path}: {error}",
+                    hint="the file holds only what can be made anew; if this stays, remove it",
+                ) from error
+
+
+@contextmanager
+def _transaction(connection: sqlite3.Connection) -> Iterator[None]:
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+    except BaseException:
+        connection.execute("ROLLBACK")
+        raise
+    connection.execute("COMMIT")
+
+
+def _open(path: Path, creation: Path) -> sqlite3.Connection:
+    import sqlite3
+
+    with contextlib.suppress(sqlite3.DatabaseError):
+        if path.exists() and (connection := _current(path)) is not None:
+            return connection
+    with locked(creation):
+        try:
+            connection = _current(path)
+        except sqlite3.OperationalError:
+            raise
+        except sqlite3.DatabaseError:  # not a database, or a damaged one
+            connection = None
+        if connection is None:
+            _discard(path)
+            connection = _create(path)
+        return connection
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    import sqlite3
+
+    connection = sqlite3.connect(
+        path, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False
+    )
+    try:
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = NORMAL")
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _current(path: Path) -> sqlite3.Connection | None:
+    """A connection, if the file has the schema of this version; None if an older one or none."""
+    connection = _connect(path)
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    if version == VERSION:
+        return connection
+    connection.close()
+    if version > VERSION:
+        raise StoreError(
+            f"{path} was written by a newer jettison",
+            hint="use that one, or another directory (JETTISON_ROOT)",
+        )
+    return None
+
+
+def _create(path: Path) -> sqlite3.Connection:
+    connection = _connect(path)
+    with _transaction(connection):
+        for statement in _SCHEMA.split(";"):
+            connection.execute(statement)
+        connection.execute(f"PRAGMA user_version = {VERSION}")
+    return connection
+
+
+def _discard(path: Path) -> None:
+    for suffix in ("", "-wal", "-shm"):
+        path.with_name(path.name + suffix).unlink(missing_ok=True)

@@ -1,0 +1,146 @@
+"""``layers/<id>/``: unpacked layers, ready to be lower directories of an overlay.
+
+An id is 16 characters, so that the option string of a mount with a hundred layers stays within
+one page. The layers of base images have ids that follow from their chain IDs and begin with ``b``:
+a layer that is not here (yet, or any more) can be named, and unpacked when it is needed. All
+others begin with ``s`` and are random: what a step made is only here.
+"""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import errno
+import os
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from jettison.errors import StoreError
+from jettison.model.digest import Digest, hex_of
+from jettison.store.database import Database
+from jettison.store.faults import store_faults
+from jettison.store.lease import Leases, layer_mark
+from jettison.store.paths import Paths
+from jettison.store.staging import Staging as StagingArea
+
+_ID_CHARACTERS = 15  # of base 32: 75 bits
+
+
+@dataclass(frozen=True, slots=True)
+class Staging:
+    """A private directory in which a layer is made.
+
+    ``upper`` becomes the layer; ``work`` is what an overlay mount wants beside it; ``path``, which
+    holds both, has room for anything else. All on one file system, all gone afterwards.
+    """
+
+    path: Path
+    upper: Path
+    work: Path
+
+
+class Layers:
+    """The unpacked layers of a store."""
+
+    def __init__(
+        self, paths: Paths, staging: StagingArea, leases: Leases, database: Database
+    ) -> None:
+        self._root = paths.layers
+        self._staging = staging
+        self._leases = leases
+        self._database = database
+
+    def new_id(self) -> str:
+        """An id for what a step makes."""
+        return "s" + _base32(os.urandom(10))
+
+    def id_for_chain(self, chain: Digest) -> str:
+        """The id of a base image's layer with this chain ID."""
+        return "b" + _base32(bytes.fromhex(hex_of(chain)))
+
+    def is_base(self, layer: str) -> bool:
+        """Whether the layer is a base image's, so that it can be unpacked again."""
+        return layer.startswith("b")
+
+    def path(self, layer: str) -> Path:
+        """The directory of the layer, whether it is there or not."""
+        return self._root / layer
+
+    def has(self, layer: str) -> bool:
+        """Whether the layer is unpacked; a lease of this process now keeps it."""
+        with self._leases.using(layer_mark(layer)):
+            return self.path(layer).is_dir()
+
+    def missing(self, layers: Iterable[str]) -> tuple[str, ...]:
+        """Those of ``layers`` that are not here; leases of this process now keep the others."""
+        layers = tuple(layers)
+        with self._leases.using(*map(layer_mark, layers)):
+            return tuple(layer for layer in layers if not self.path(layer).is_dir())
+
+    @contextmanager
+    def staging(self) -> Iterator[Staging]:
+        """A fresh place to make a layer in, removed at the end (a committed layer stays)."""
+        with self._staging.directory() as path:
+            place = Staging(path, path / "upper", path / "work")
+            with store_faults("cannot make a staging directory"):
+                for part in (place.upper, place.work):
+                    part.mkdir()
+                    part.chmod(0o755)  # whatever the umask
+            yield place
+
+    def commit(self, staging: Staging, layer: str, *, diff_id: Digest | None = None) -> None:
+        """Make ``staging.upper`` the layer ``layer``, by a rename.
+
+        If another process made it first, that one stays and this one is dropped.
+        """
+        with self._leases.using(layer_mark(layer)):
+            target = self.path(layer)
+            with store_faults(f"cannot keep layer {layer}"):
+                if not target.is_dir():
+                    try:
+                        os.rename(staging.upper, target)
+                    except OSError as error:
+                        if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+                            raise
+        now = time.time()
+        self._database.run(
+            (
+                "INSERT INTO layers (id, diff_id, created, used) VALUES (?, ?, ?, ?) "
+                "ON CONFLICT (id) DO UPDATE SET diff_id = coalesce(excluded.diff_id, diff_id)",
+                (layer, diff_id, now, now),
+            )
+        )
+
+    def created(self, layer: str) -> float | None:
+        """When the layer was committed, in seconds since the epoch; None if it never was."""
+        row = self._database.row("SELECT created FROM layers WHERE id = ?", (layer,))
+        return None if row is None else float(row[0])
+
+    def diff_id(self, layer: str) -> Digest | None:
+        """The digest of the layer's uncompressed tar, if anybody remembered it."""
+        row = self._database.row("SELECT diff_id FROM layers WHERE id = ?", (layer,))
+        return None if row is None or row[0] is None else Digest(row[0])
+
+    def sync(self) -> None:
+        """Have everything that was committed on the disk, so that it survives a power cut.
+
+        A commit does not wait for the disk (processes that die do no harm, only machines do).
+        Syncs the whole file system (syncfs(2)).
+        """
+        import ctypes
+
+        fd = os.open(self._root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            with contextlib.suppress(AttributeError):
+                if ctypes.CDLL(None, use_errno=True).syncfs(fd) == 0:
+                    return
+            raise StoreError(f"cannot sync {self._root}: {os.strerror(ctypes.get_errno())}")
+        finally:
+            os.close(fd)
+
+
+def _base32(data: bytes) -> str:
+    return base64.b32encode(data).decode().lower()[:_ID_CHARACTERS]

@@ -1,0 +1,190 @@
+"""Garbage collection.
+
+Garbage is what nothing leads to: dangling images, records that lost a layer, layers of no record,
+blobs that are remembered for nothing. It always goes. What can be made or fetched again goes when
+it is asked for: everything, what was not used for some time, or the least recently used until the
+rest fits. The blobs of named images never go, nor does anything a lease marks.
+
+The decision and the removal from its place (a rename into ``tmp/``) happen while no lease can be
+marked; the deleting itself, which takes long, happens afterwards.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import time
+from dataclasses import dataclass, replace
+from itertools import count
+from pathlib import Path
+
+from jettison.model.digest import Digest
+from jettison.store.faults import store_faults
+from jettison.store.inventory import (
+    Inventory,
+    Item,
+    Parts,
+    Record,
+    image_item,
+    measure_layers,
+    mount_items,
+)
+from jettison.store.lease import Leases
+from jettison.store.locks import open_lock, try_lock
+from jettison.store.staging import Staging
+
+_LOG_SECONDS = 7 * 24 * 3600
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What to prune.
+
+    ``all``: everything derivable, else only garbage, unless a bound is given. ``until``: only what
+    was not used since (seconds since the epoch). ``max_used_space``: the least recently used, until
+    layers, cache mounts and the blobs of no named image take at most these bytes.
+    """
+
+    all: bool = False
+    until: float | None = None
+    max_used_space: int | None = None
+
+    @property
+    def derivable(self) -> bool:
+        return self.all or self.until is not None or self.max_used_space is not None
+
+
+@dataclass(frozen=True, slots=True)
+class Pruned:
+    """What went, and how many bytes that freed (at most: layers may have shared files)."""
+
+    items: tuple[Item, ...]
+
+    @property
+    def size(self) -> int:
+        return sum(item.size for item in self.items)
+
+
+class Collector:
+    """One collection."""
+
+    def __init__(self, parts: Parts, leases: Leases, staging: Staging, wish: Wish) -> None:
+        self._parts = parts
+        self._leases = leases
+        self._staging = staging
+        self._wish = wish
+        self._gone: list[Item] = []
+        self._numbers = count()
+
+    def collect(self) -> Pruned:
+        self._staging.sweep()
+        with store_faults("cannot prune the store"):
+            measure_layers(self._parts)
+            mounts = mount_items(self._parts) if self._wish.derivable else []
+            # Left in this order: first the lock on leases is given up, then the trash deleted.
+            with self._staging.directory() as self._trash, self._leases.collecting() as marks:
+                self._drop_dangling(marks)
+                inventory = Inventory(self._parts, marks)
+                self._take_garbage_and(mounts, inventory)
+                self._forget(inventory)
+            self._drop_logs()
+        return Pruned(tuple(self._gone))
+
+    def _drop_dangling(self, marks: set[str]) -> None:
+        """Take dangling images out of the index, so that their blobs become garbage."""
+        gone = []
+        for name, descriptor in self._parts.names.list():
+            item = image_item(self._parts, name, descriptor, marks)
+            if name is None and self._may_go(item):
+                gone.append(descriptor.digest)
+                # The blobs are counted themselves.
+                self._gone.append(replace(item, size=0))
+        if gone:
+            self._parts.names.remove_dangling(gone)
+
+    def _take_garbage_and(self, mounts: list[Item], inventory: Inventory) -> None:
+        recorded = inventory.recorded_layers()
+        layers = inventory.layer_items()
+        blobs, strays = inventory.blob_items()
+        for item in [*(i for i in layers if i.id not in recorded), *strays]:
+            if self._may_go(item):
+                self._take(item)
+        if self._wish.derivable:
+            taken = {item.id for item in self._gone}
+            self._evict([i for i in (*layers, *blobs, *strays, *mounts) if i.id not in taken])
+
+    def _evict(self, items: list[Item]) -> None:
+        """Take what is derivable: oldest use first, of equal age the upper layers first."""
+        limit = self._wish.max_used_space
+        total = sum(item.size for item in items)
+        for item in sorted(items, key=lambda i: (i.used, -i.created)):
+            if limit is not None and total <= limit:
+                break
+            if self._may_go(item) and self._take(item):
+                total -= item.size
+
+    def _may_go(self, item: Item) -> bool:
+        old = self._wish.until is None or item.used < self._wish.until
+        return old and not item.in_use
+
+    def _take(self, item: Item) -> bool:
+        """Move an item out of its place; False if somebody uses it after all."""
+        if item.kind == "mount":
+            place = Path(item.id)
+            lock = open_lock(place.with_name(place.name + ".lock"))
+            try:
+                if not try_lock(lock):
+                    return False
+                self._discard(place)
+            finally:
+                os.close(lock)
+        elif item.kind == "layer":
+            self._discard(self._parts.layers.path(item.id))
+        else:
+            self._discard(self._parts.blobs.path(Digest(item.id)))
+        self._gone.append(item)
+        return True
+
+    def _discard(self, place: Path) -> None:
+        with contextlib.suppress(FileNotFoundError):
+            os.rename(place, self._trash / str(next(self._numbers)))
+
+    def _forget(self, inventory: Inventory) -> None:
+        """Delete the rows about what is gone, or was gone before."""
+        layers, database = self._parts.layers, self._parts.database
+        on_disk = set(os.listdir(self._parts.paths.layers))
+        gone = {row[0] for row in database.rows("SELECT id FROM layers")} - on_disk
+        lost = [r.key for r in inventory.records if self._is_lost(r, on_disk, inventory)]
+        blob_rows = [
+            (layer, compression)
+            for layer, compression, digest in database.rows(
+                "SELECT layer, compression, digest FROM layer_blobs"
+            )
+            if self._parts.blobs.size(Digest(digest)) is None
+            or (layer not in on_disk and not layers.is_base(layer))
+        ]
+        results = [
+            key
+            for key, digest in database.rows("SELECT key, digest FROM results")
+            if self._parts.blobs.size(Digest(digest)) is None
+        ]
+        database.run_many("DELETE FROM layers WHERE id = ?", [(i,) for i in gone])
+        database.run_many("DELETE FROM records WHERE key = ?", [(k,) for k in lost])
+        database.run_many("DELETE FROM parts WHERE key = ?", [(k,) for k in lost])
+        database.run_many("DELETE FROM layer_blobs WHERE layer = ? AND compression = ?", blob_rows)
+        database.run_many("DELETE FROM results WHERE key = ?", [(k,) for k in results])
+
+    def _is_lost(self, record: Record, on_disk: set[str], inventory: Inventory) -> bool:
+        """Whether a record lost a layer that cannot be had again, or goes with all the others."""
+        is_base = self._parts.layers.is_base
+        if any(layer not in on_disk and not is_base(layer) for layer in record.layers):
+            return True
+        used = all(map(inventory.uses_layer, record.layers))
+        old = self._wish.until is None or record.used < self._wish.until
+        return self._wish.all and self._wish.max_used_space is None and old and not used
+
+    def _drop_logs(self) -> None:
+        for log in self._parts.paths.logs.iterdir():
+            with contextlib.suppress(OSError):
+                if log.stat().st_mtime < time.time() - _LOG_SECONDS:
+                    log.unlink()

@@ -1,0 +1,154 @@
+"""The store as one object: everything jettison keeps on disk (docs/STORE.md)."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING
+
+from jettison.errors import StoreError
+from jettison.store.blobs import Blobs
+from jettison.store.cache import Cache
+from jettison.store.database import Database
+from jettison.store.faults import store_faults
+from jettison.store.images import Images
+from jettison.store.layers import Layers
+from jettison.store.lease import Leases
+from jettison.store.memo import Memo
+from jettison.store.mounts import CacheMounts
+from jettison.store.names import Names
+from jettison.store.paths import Paths
+from jettison.store.remembered import LayerBlobs, Results
+from jettison.store.staging import Staging
+from jettison.store.uses import Uses
+
+if TYPE_CHECKING:
+    from jettison.store.inventory import Item, Parts
+    from jettison.store.prune import Pruned
+
+
+class Store:
+    """One store directory. All parts may be used by many threads at once, and many processes may
+    have the same store open.
+    """
+
+    def __init__(self, paths: Paths) -> None:
+        self.root = paths.root
+        self.paths = paths
+        self.leases = Leases(paths)
+        self.staging = Staging(paths)
+        self._database = Database(paths)
+        self.blobs = Blobs(paths, self.staging, self.leases)
+        self.layers = Layers(paths, self.staging, self.leases, self._database)
+        self._uses = Uses(self._database)
+        self.cache = Cache(self._database, self.layers, self._uses)
+        self.layer_blobs = LayerBlobs(self._database, self.blobs, self._uses)
+        self.results = Results(self._database, self.blobs, self._uses)
+        self.memo = Memo(self._database)
+        self.names = Names(paths)
+        self.images = Images(self.blobs, self.names)
+        self.cache_mounts = CacheMounts(paths, self.staging)
+
+    @classmethod
+    def open(cls, root: Path) -> Store:
+        """The store in ``root``, made if need be.
+
+        Raises StoreError if the directory cannot be used. Nothing else is touched yet: the
+        database is opened when it is first asked something.
+        """
+        paths = Paths(root)
+        paths.make()
+        return cls(paths)
+
+    @property
+    def logs(self) -> Path:
+        """Where the complete output of RUN steps goes."""
+        return self.paths.logs
+
+    @contextmanager
+    def lease(self) -> Iterator[None]:
+        """A build's time of use: what it looks up, makes or takes in until the end is kept from
+        collectors, in this process and others. Leftovers of dead processes are swept meanwhile.
+        """
+        with self.leases.lease():
+            if self.staging.has_entries():
+                threading.Thread(target=self._sweep, name="sweep", daemon=True).start()
+            try:
+                yield
+            finally:
+                self.flush()
+
+    def prune(
+        self,
+        *,
+        all: bool = False,
+        until: float | None = None,
+        max_used_space: int | None = None,
+    ) -> Pruned:
+        """Remove garbage and, if asked, what can be made again (`prune.Wish` says what exactly).
+
+        Takes nothing that a lease marks, so builds may run meanwhile, here or in other processes.
+        Raises StoreError.
+        """
+        from jettison.store.prune import Collector, Wish
+
+        self.flush()
+        wish = Wish(all, until, max_used_space)
+        pruned = Collector(self._parts(), self.leases, self.staging, wish).collect()
+        self.memo.trim()
+        return pruned
+
+    def usage(self) -> list[Item]:
+        """What takes space: images, layers, blobs of no image, cache mounts. Raises StoreError."""
+        from jettison.store.inventory import Inventory, measure_layers, mount_items
+
+        self.flush()
+        with store_faults("cannot look through the store"):
+            measure_layers(self._parts())
+            with self.leases.collecting() as marks:
+                inventory = Inventory(self._parts(), marks)
+                kept, strays = inventory.blob_items()
+                items = [*inventory.image_items(), *inventory.layer_items(), *kept, *strays]
+        return [*items, *mount_items(self._parts())]
+
+    def _parts(self) -> Parts:
+        from jettison.store.inventory import Parts
+
+        return Parts(
+            self.paths,
+            self._database,
+            self.blobs,
+            self.layers,
+            self.names,
+            self.images,
+            self.cache_mounts,
+        )
+
+    def flush(self) -> None:
+        """Write down what is remembered in memory only (it would not be missed)."""
+        with contextlib.suppress(StoreError):
+            self._uses.flush()
+            self.memo.flush()
+
+    def close(self) -> None:
+        self.flush()
+        self._database.close()
+
+    def __enter__(self) -> Store:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def _sweep(self) -> None:
+        with contextlib.suppress(OSError):
+            self.staging.sweep()
