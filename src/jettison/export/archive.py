@@ -1,4 +1,4 @@
-"""Images as one tar: an OCI layout, with Docker's manifest.json in it if asked for.
+"""Images as one tar or directory: an OCI layout, with Docker's manifest.json in it if asked for.
 
 Docker reads manifest.json and takes its layers from wherever it says, so one archive serves
 docker, podman, skopeo and containerd (moby, image/tarexport; buildx writes the same).
@@ -6,29 +6,35 @@ docker, podman, skopeo and containerd (moby, image/tarexport; buildx writes the 
 
 from __future__ import annotations
 
-import io
+import hashlib
 import json
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import IO, TYPE_CHECKING
 
+import msgspec
+
+from jettison.errors import ImageError, JettisonError
+from jettison.fs.compress import Writable
+from jettison.fs.tarformat import DIRECTORY, Member
+from jettison.fs.tarwrite import TarWriter
 from jettison.model.digest import Digest, algorithm_of, hex_of, parse_digest
 from jettison.model.oci import (
     ANNOTATION_IMAGE_NAME,
     ANNOTATION_REF_NAME,
+    MAX_DOCUMENT,
     OCI_INDEX,
     Descriptor,
     Index,
+    decode,
     encode,
 )
 from jettison.model.reference import parse_reference
 from jettison.model.source import BlobSource
 
-if TYPE_CHECKING:
-    import tarfile
-
 _LAYOUT = b'{"imageLayoutVersion":"1.0.0"}'
+_CHUNK = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,41 +59,52 @@ class Package:
     docker: Sequence[DockerImage] = ()
 
 
-def write_archive(package: Package, out: IO[bytes]) -> None:
-    """Write ``package`` as a tar: blobs in the order of their digests, dated 1970."""
-    import tarfile
+def write_archive(package: Package, out: Writable) -> None:
+    """Write ``package`` as a tar: blobs in the order of their digests, dated 1970.
 
-    with tarfile.open(fileobj=out, mode="w|", format=tarfile.PAX_FORMAT) as tar:
-        for directory in ("blobs", "blobs/sha256"):
-            info = tarfile.TarInfo(directory)
-            info.type, info.mode = tarfile.DIRTYPE, 0o755
-            tar.addfile(info)
-        for digest, data in sorted(package.documents.items()):
-            _add(tar, blob_path(digest), data)
-        for blob, source in _unique(package):
-            info = _info(blob_path(blob.digest), blob.size)
-            with source.open_blob(blob) as stream:
-                tar.addfile(info, stream)
-        _add(tar, "index.json", index_json(package))
-        if package.docker:
-            _add(tar, "manifest.json", _docker_json(package.docker))
-        _add(tar, "oci-layout", _LAYOUT)
+    Every blob is verified on its way; raises ImageError if one is not what its digest says, and
+    what its source raises.
+    """
+    tar = TarWriter(out)
+    sources = {blob.digest: (blob, source) for blob, source in package.blobs}
+    digests = sorted(sources.keys() | package.documents.keys())
+    for directory in ("blobs/", *sorted({f"blobs/{algorithm_of(d)}/" for d in digests})):
+        tar.add(Member(directory.encode(), DIRECTORY, 0o755))
+    for digest in digests:
+        document = package.documents.get(digest)
+        if document is not None:
+            _add(tar, blob_path(digest), document)
+        else:
+            blob, source = sources[digest]
+            tar.add_chunks(_member(blob_path(digest), blob.size), _verified(blob, source))
+    _add(tar, "index.json", index_json(package))
+    if package.docker:
+        _add(tar, "manifest.json", _docker_json(package.docker))
+    _add(tar, "oci-layout", _LAYOUT)
+    tar.close()
 
 
 def write_layout(package: Package, directory: str) -> None:
-    """Write ``package`` as an OCI layout directory; an existing layout is added to."""
-    import shutil
+    """Write ``package`` as an OCI layout directory; an existing layout is added to.
 
-    for digest, data in package.documents.items():
-        _write(os.path.join(directory, blob_path(digest)), io.BytesIO(data))
-    for blob, source in _unique(package):
-        path = os.path.join(directory, blob_path(blob.digest))
-        if not os.path.exists(path):
-            with source.open_blob(blob) as stream:
-                _write(path, stream)
-    _write(os.path.join(directory, "oci-layout"), io.BytesIO(_LAYOUT))
-    _write(os.path.join(directory, "index.json"), io.BytesIO(index_json(package)))
-    shutil.rmtree(os.path.join(directory, "ingest"), ignore_errors=True)
+    The names given here move from other images of the layout, as tags do; everything else in it
+    stays. Files get their names once they are complete, index.json last. Raises JettisonError if
+    the directory cannot be written, ImageError if it holds a malformed index or a blob is not
+    what its digest says.
+    """
+    try:
+        for digest, data in package.documents.items():
+            _write(os.path.join(directory, blob_path(digest)), [data])
+        for blob, source in package.blobs:
+            path = os.path.join(directory, blob_path(blob.digest))
+            if not (os.path.isfile(path) and os.path.getsize(path) == blob.size):
+                _write(path, _verified(blob, source))
+        _write(os.path.join(directory, "oci-layout"), [_LAYOUT])
+        with _locked(directory):
+            index = _added_to(_existing(directory), package)
+            _write(os.path.join(directory, "index.json"), [encode(index)])
+    except OSError as error:
+        raise JettisonError(f"cannot write {directory}: {error.strerror}") from None
 
 
 def blob_path(digest: str) -> str:
@@ -97,17 +114,28 @@ def blob_path(digest: str) -> str:
 
 def index_json(package: Package) -> bytes:
     """The layout's index: each root once for every name it has."""
-    entries: list[Descriptor] = []
-    for root, names in package.roots:
-        for name in names or ("",):
-            entries.append(_named(root, name))
-    return encode(Index(schemaVersion=2, mediaType=OCI_INDEX, manifests=tuple(entries)))
+    return encode(_added_to((), package))
 
 
-def _named(root: Descriptor, name: str) -> Descriptor:
-    import msgspec
+def _added_to(existing: Iterable[Descriptor], package: Package) -> Index:
+    """An index of what was there and of the package, which takes over its names.
 
-    if not name:
+    An image without a name is listed once; one that was listed without a name and has one now is
+    not listed without any more.
+    """
+    new = tuple(_named(root, name) for root, names in package.roots for name in (names or (None,)))
+    taken = {name for entry in new if (name := entry.annotations.get(ANNOTATION_IMAGE_NAME))}
+    digests = {entry.digest for entry in new}
+    kept = []
+    for entry in existing:
+        name = entry.annotations.get(ANNOTATION_IMAGE_NAME)
+        if name not in taken and (name or entry.digest not in digests):
+            kept.append(entry)
+    return Index(schemaVersion=2, mediaType=OCI_INDEX, manifests=(*kept, *new))
+
+
+def _named(root: Descriptor, name: str | None) -> Descriptor:
+    if name is None:
         return root
     annotations = {
         **root.annotations,
@@ -115,6 +143,16 @@ def _named(root: Descriptor, name: str) -> Descriptor:
         ANNOTATION_REF_NAME: parse_reference(name).tag or "latest",
     }
     return msgspec.structs.replace(root, annotations=annotations)
+
+
+def _existing(directory: str) -> tuple[Descriptor, ...]:
+    path = os.path.join(directory, "index.json")
+    try:
+        with open(path, "rb") as file:
+            data = file.read(MAX_DOCUMENT + 1)
+    except FileNotFoundError:
+        return ()
+    return decode(Index, data, path).manifests
 
 
 def _docker_json(images: Iterable[DockerImage]) -> bytes:
@@ -129,28 +167,55 @@ def _docker_json(images: Iterable[DockerImage]) -> bytes:
     return json.dumps(listing).encode()
 
 
-def _unique(package: Package) -> list[tuple[Descriptor, BlobSource]]:
-    found = {blob.digest: (blob, source) for blob, source in package.blobs}
-    return [found[digest] for digest in sorted(found)]
+def _member(name: str, size: int) -> Member:
+    return Member(name.encode(), mode=0o644, size=size)
 
 
-def _info(name: str, size: int) -> tarfile.TarInfo:
-    import tarfile
-
-    info = tarfile.TarInfo(name)
-    info.size, info.mode = size, 0o644
-    return info
+def _add(tar: TarWriter, name: str, data: bytes) -> None:
+    tar.add(_member(name, len(data)), data)
 
 
-def _add(tar: tarfile.TarFile, name: str, data: bytes) -> None:
-    tar.addfile(_info(name, len(data)), io.BytesIO(data))
+def _verified(blob: Descriptor, source: BlobSource) -> Iterator[bytes]:
+    """The bytes of a blob; raises ImageError as soon as they are not what they should be."""
+    digest = parse_digest(blob.digest)
+    left = blob.size
+    running = hashlib.new(algorithm_of(digest))
+    with source.open_blob(blob) as stream:
+        while data := stream.read(_CHUNK):
+            left -= len(data)
+            if left < 0:
+                break
+            running.update(data)
+            yield data
+    if left:
+        raise ImageError(f"blob {digest} does not have the {blob.size} bytes it should have")
+    if running.hexdigest() != hex_of(digest):
+        raise ImageError(f"blob {digest} has digest {running.name}:{running.hexdigest()}")
 
 
-def _write(path: str, stream: IO[bytes]) -> None:
-    import shutil
-
+def _write(path: str, parts: Iterable[bytes]) -> None:
+    """Write a file that takes its name only once it is complete."""
     os.makedirs(os.path.dirname(path), exist_ok=True)
-    draft = f"{path}.partial"
-    with open(draft, "wb") as out:
-        shutil.copyfileobj(stream, out, 1 << 20)
-    os.replace(draft, path)
+    draft = f"{path}.partial-{os.getpid()}"
+    try:
+        with open(draft, "wb") as out:
+            for part in parts:
+                out.write(part)
+        os.replace(draft, path)
+    except BaseException:
+        if os.path.lexists(draft):
+            os.unlink(draft)
+        raise
+
+
+@contextmanager
+def _locked(directory: str) -> Iterator[None]:
+    """Let one process at a time add to the index of a layout."""
+    import fcntl
+
+    fd = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(fd)

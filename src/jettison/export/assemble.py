@@ -136,12 +136,20 @@ def rfc3339(seconds: float) -> str:
 def _padded(
     base: list[History], layers: Sequence[Layer], entries: Sequence[NewEntry]
 ) -> list[History]:
-    """The base's history with as many lines for layers as it has layers."""
-    new = sum(not entry.empty for entry in entries)
-    missing = len(layers) - new - sum(not line.empty_layer for line in base)
-    if missing < 0:
-        raise InternalError(f"{len(layers)} layers for {len(layers) - missing} lines of history")
-    return base + [History(comment="buildkit.exporter.image.v0")] * missing
+    """The base's history with as many lines for layers as it has layers.
+
+    Images exist whose history is too short or too long; BuildKit mends them in the same way.
+    """
+    count = len(layers) - sum(not entry.empty for entry in entries)
+    if count < 0:
+        raise InternalError(f"{len(layers)} layers for {len(entries)} new lines of history")
+    lines = []
+    for line in base:
+        if not line.empty_layer and count == 0:
+            line = msgspec.structs.replace(line, empty_layer=True)
+        count -= not line.empty_layer
+        lines.append(line)
+    return lines + [History(comment="buildkit.exporter.image.v0")] * count
 
 
 def _new_entries(

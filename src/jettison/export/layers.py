@@ -8,7 +8,8 @@ from typing import IO, TYPE_CHECKING
 
 import msgspec
 
-from jettison.fs.compress import Compression, open_writer
+from jettison.errors import ImageError
+from jettison.fs.compress import Compression, Writable, open_writer
 from jettison.model.digest import Digest
 from jettison.model.oci import (
     DOCKER_LAYER,
@@ -24,7 +25,15 @@ if TYPE_CHECKING:
     from jettison.store.store import Store
 
 MEDIA_TYPES = {"gzip": OCI_LAYER_GZIP, "zstd": OCI_LAYER_ZSTD, "uncompressed": OCI_LAYER}
-_TO_OCI = {DOCKER_LAYER: OCI_LAYER, DOCKER_LAYER_GZIP: OCI_LAYER_GZIP}
+_FOREIGN = "application/vnd.docker.image.rootfs.foreign.diff.tar"
+_NONDISTRIBUTABLE = "application/vnd.oci.image.layer.nondistributable.v1.tar"
+_TO_OCI = {
+    DOCKER_LAYER: OCI_LAYER,
+    DOCKER_LAYER_GZIP: OCI_LAYER_GZIP,
+    "application/vnd.docker.image.rootfs.diff.tar.zstd": OCI_LAYER_ZSTD,
+    _FOREIGN: _NONDISTRIBUTABLE,
+    f"{_FOREIGN}.gzip": f"{_NONDISTRIBUTABLE}+gzip",
+}
 _TO_DOCKER = {oci: docker for docker, oci in _TO_OCI.items()}
 
 Progress = Callable[[int], None]
@@ -43,11 +52,14 @@ def layer_blob(
 ) -> LayerBlob:
     """The blob of an unpacked layer that lies on the layers ``below`` (lowest first).
 
-    ``prepare`` is called if the blob has to be made: it has the layers below unpacked.
+    ``prepare`` is called if the blob has to be made: it has the layers below unpacked. The blob is
+    remembered by the layer alone, so ``below`` must be what the layer was made on: nothing for
+    the upper layers of a Merge (COPY --link), whatever they are laid on.
 
     One pass: the tar is written, hashed (the diff ID), compressed and hashed again on its way to
     the store; nothing is held in memory. ``clamp`` is the latest modification time, in seconds,
-    that files may keep (``rewrite-timestamp``).
+    that files may keep (``rewrite-timestamp``). Raises PathError, ArchiveError or StoreError if
+    the layer cannot be written.
     """
     from jettison.fs.stack import Stack
     from jettison.fs.tarwrite import write_layer
@@ -72,7 +84,10 @@ def layer_blob(
 def recompressed(
     store: Store, source: IO[bytes], diff_id: Digest, compression: Compression
 ) -> Descriptor:
-    """The blob of a layer that exists in another compression, for ``force-compression``."""
+    """The blob of a layer that exists in another compression, for ``force-compression``.
+
+    Raises ImageError if ``source`` does not hold the layer, ArchiveError if it is damaged.
+    """
     from jettison.fs.decompress import open_decompressed
 
     kind = _remembered_as(compression, None)
@@ -81,9 +96,12 @@ def recompressed(
         return known.descriptor
     with store.blobs.writer() as blob:
         with open_writer(blob, compression) as compressed:
+            tar = _Hashing(compressed, None)
             plain = open_decompressed(source)
             while chunk := plain.read(1 << 18):
-                compressed.write(chunk)
+                tar.write(chunk)
+        if tar.digest() != diff_id:
+            raise ImageError(f"a layer is {tar.digest()}, not {diff_id} as its config says")
         written = blob.commit()
     descriptor = Descriptor(MEDIA_TYPES[compression.kind], written.digest, written.size)
     store.layer_blobs.put(diff_id, kind, LayerBlob(diff_id, descriptor))
@@ -93,11 +111,19 @@ def recompressed(
 def in_dialect(layer: Descriptor, *, oci: bool) -> Descriptor:
     """The descriptor with the media type as OCI or as Docker (schema 2) calls it.
 
-    zstd has no Docker name and keeps its own.
+    Annotations, which only OCI has, are kept there but for those that BuildKit and containerd
+    make for themselves (BuildKit, RemoveInternalLayerAnnotations).
     """
     names = _TO_OCI if oci else _TO_DOCKER
+    annotations = {k: v for k, v in layer.annotations.items() if oci and not _is_internal(k)}
     media_type = names.get(layer.mediaType, layer.mediaType)
-    return msgspec.structs.replace(layer, mediaType=media_type)
+    return msgspec.structs.replace(layer, mediaType=media_type, annotations=annotations)
+
+
+def _is_internal(annotation: str) -> bool:
+    return annotation in ("containerd.io/uncompressed", "buildkit/createdat") or (
+        annotation.startswith("containerd.io/distribution.source.")
+    )
 
 
 def _remembered_as(compression: Compression, clamp: int | None) -> str:
@@ -108,8 +134,8 @@ def _remembered_as(compression: Compression, clamp: int | None) -> str:
 class _Hashing:
     """Passes a tar on to its compressor, hashing it and telling how far it is."""
 
-    def __init__(self, out: object, progress: Progress | None) -> None:
-        self._write: Callable[[bytes], object] = out.write  # type: ignore[attr-defined] # any writer
+    def __init__(self, out: Writable, progress: Progress | None) -> None:
+        self._write = out.write
         self._progress = progress
         self._hash = hashlib.sha256()
         self._size = 0

@@ -1,72 +1,127 @@
-"""An image's files themselves, as a directory (type=local)."""
+"""Images' files themselves, as a directory (type=local) or as a tar (type=tar)."""
 
 from __future__ import annotations
 
 import os
 import shutil
 import stat
+from collections.abc import Iterable
 
 from jettison.errors import JettisonError
-from jettison.fs.tree import Entry, Tree
+from jettison.fs.below import Below
+from jettison.fs.compress import Writable
+from jettison.fs.tarformat import DIRECTORY, Member
+from jettison.fs.tarwrite import TarWriter, add_tree, portable_xattrs, walk_tree
 
 
-def write_directory(tree: Tree, directory: str) -> None:
+def write_directory(tree: Below, directory: str, *, mtime: int | None = None) -> list[str]:
     """Copy the files of ``tree`` into ``directory``, over what is there, as buildx does.
 
-    Modes and times are kept; owners become those of the process; hard links stay hard links.
-    Devices, FIFOs and sockets are left out. Raises JettisonError if something cannot be written.
+    Modes, times and extended attributes are kept; owners become those of the process; hard links
+    stay hard links. ``mtime`` (seconds) replaces all times: SOURCE_DATE_EPOCH. Sockets are left
+    out. Gives the device nodes that only real root could have made. Raises JettisonError if
+    something cannot be written.
     """
+    copier = _Copier(directory, mtime)
     try:
         os.makedirs(directory, exist_ok=True)
-        _Copier(directory).copy(tree)
+        copier.copy(tree)
     except OSError as error:
-        raise JettisonError(f"cannot write {error.filename}: {error.strerror}") from None
+        where = os.fsdecode(error.filename) if error.filename else directory
+        raise JettisonError(f"cannot write {where}: {error.strerror}") from None
+    return copier.skipped
+
+
+def write_trees(
+    trees: Iterable[tuple[str, Below]], out: Writable, *, mtime: int | None = None
+) -> None:
+    """Write trees to one tar, each in a directory of the given name (``linux_arm64``).
+
+    ``mtime`` (seconds) replaces all times. Raises PathError if a file cannot be read.
+    """
+    tar = TarWriter(out)
+    for name, tree in trees:
+        time = (mtime or 0) * 1_000_000_000
+        tar.add(Member(os.fsencode(name) + b"/", DIRECTORY, 0o755, mtime_ns=time))
+        add_tree(tar, tree, prefix=f"{name}/", mtime=mtime)
+    tar.close()
 
 
 class _Copier:
-    def __init__(self, directory: str) -> None:
-        self._root = os.path.realpath(directory)
-        self._links: dict[tuple[int, int], str] = {}
-        self._dated: list[tuple[str, Entry]] = []
+    def __init__(self, directory: str, mtime: int | None) -> None:
+        self._root = os.fsencode(os.path.realpath(directory))
+        self._mtime = mtime
+        self._links: dict[tuple[int, int], bytes] = {}
+        self._directories: list[tuple[bytes, os.stat_result]] = []
+        self.skipped: list[str] = []
 
-    def copy(self, tree: Tree) -> None:
-        for entry in tree.walk():
-            self._copy_one(entry, self._root + entry.path)
-        for path, entry in reversed(self._dated):  # inner directories first
-            os.chmod(path, entry.mode)
-            os.utime(path, ns=(entry.mtime_ns, entry.mtime_ns))
+    def copy(self, tree: Below) -> None:
+        for name, host, status in walk_tree(tree):
+            self._copy_one(self._root + b"/" + name, host, status)
+        for path, status in reversed(self._directories):  # inner directories first
+            os.chmod(path, stat.S_IMODE(status.st_mode))
+            self._date(path, status)
 
-    def _copy_one(self, entry: Entry, path: str) -> None:
-        if entry.is_dir:
-            if os.path.islink(path) or (os.path.lexists(path) and not os.path.isdir(path)):
-                os.unlink(path)
-            os.makedirs(path, mode=0o700, exist_ok=True)
-            self._dated.append((path, entry))
-        elif entry.is_link:
-            _make_way(path)
-            os.symlink(entry.target, path)
-            os.utime(path, ns=(entry.mtime_ns, entry.mtime_ns), follow_symlinks=False)
-        elif entry.is_file:
-            _make_way(path)
-            self._copy_file(entry, path)
-
-    def _copy_file(self, entry: Entry, path: str) -> None:
-        inode = (entry.st.st_dev, entry.st.st_ino)
-        known = self._links.get(inode) if entry.st.st_nlink > 1 else None
-        if known is not None:
-            os.link(known, path)
+    def _copy_one(self, path: bytes, host: bytes, status: os.stat_result) -> None:
+        kind = stat.S_IFMT(status.st_mode)
+        if kind == stat.S_IFDIR:
+            if not os.path.isdir(path) or os.path.islink(path):
+                _make_way(path)
+                os.mkdir(path, 0o700)
+            self._directories.append((path, status))
+            _copy_xattrs(host, path)
             return
-        # The umask must not matter, and nobody may open the file before it has its mode.
-        with open(entry.real, "rb") as source, open(path, "xb") as out:
-            os.fchmod(out.fileno(), 0o600)
-            shutil.copyfileobj(source, out, 1 << 20)
-            os.fchmod(out.fileno(), stat.S_IMODE(entry.st.st_mode))
-        os.utime(path, ns=(entry.mtime_ns, entry.mtime_ns))
-        if entry.st.st_nlink > 1:
-            self._links[inode] = path
+        _make_way(path)
+        if status.st_nlink > 1:
+            first = self._links.setdefault((status.st_dev, status.st_ino), path)
+            if first != path:
+                os.link(first, path, follow_symlinks=False)
+                return
+        if kind == stat.S_IFREG:
+            _copy_file(host, path)
+        elif kind == stat.S_IFLNK:
+            os.symlink(os.readlink(host), path)
+        elif not self._make_node(path, status):
+            return
+        if kind != stat.S_IFLNK:
+            _copy_xattrs(host, path)
+            os.chmod(path, stat.S_IMODE(status.st_mode))
+        self._date(path, status)
+
+    def _make_node(self, path: bytes, status: os.stat_result) -> bool:
+        try:
+            os.mknod(path, stat.S_IFMT(status.st_mode) | 0o600, status.st_rdev)
+        except PermissionError:
+            if stat.S_ISFIFO(status.st_mode):
+                raise
+            self._links.pop((status.st_dev, status.st_ino), None)
+            self.skipped.append(os.fsdecode(path))
+            return False
+        return True
+
+    def _date(self, path: bytes, status: os.stat_result) -> None:
+        time = status.st_mtime_ns if self._mtime is None else self._mtime * 1_000_000_000
+        os.utime(path, ns=(time, time), follow_symlinks=False)
 
 
-def _make_way(path: str) -> None:
+def _copy_file(host: bytes, path: bytes) -> None:
+    """Copy the content of a file; nobody else may open it before it has its mode."""
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+    with open(host, "rb", buffering=0) as source, open(os.open(path, flags, 0o600), "wb") as out:
+        while os.sendfile(out.fileno(), source.fileno(), None, 1 << 30):
+            pass
+
+
+def _copy_xattrs(host: bytes, path: bytes) -> None:
+    """Copy what attributes can be copied, as buildx does: not every file system has them."""
+    for name, value in portable_xattrs(host).items():
+        try:
+            os.setxattr(path, name, value, follow_symlinks=False)
+        except OSError:
+            continue
+
+
+def _make_way(path: bytes) -> None:
     if os.path.isdir(path) and not os.path.islink(path):
         shutil.rmtree(path)
     elif os.path.lexists(path):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from jettison.errors import ArchiveError, PathError
@@ -77,6 +77,13 @@ class TarWriter:
         finally:
             os.close(fd)
         self._put(padding(size))
+
+    def add_chunks(self, member: Member, chunks: Iterable[bytes]) -> None:
+        """A member with data from ``chunks``, which must be ``member.size`` bytes together."""
+        self._put(header_bytes(member))
+        for data in chunks:
+            self._put(data)
+        self._put(padding(member.size))
 
     def _put(self, data: bytes) -> None:
         self._parts.append(data)
