@@ -12,6 +12,7 @@ import os
 import signal
 import sys
 import threading
+from collections.abc import Callable
 from types import FrameType, TracebackType
 
 from jettison.errors import Cancelled
@@ -76,6 +77,36 @@ class Interruptible:
         self._raised = True
         signal.setitimer(signal.ITIMER_REAL, LAST_RESORT)
         raise Cancelled
+
+
+class ContainerSignals:
+    """``with ContainerSignals(busy) as cancel:`` - signals while a container has the terminal.
+
+    Ctrl-C reaches the container itself, which may handle it and go on, so the first is its own; the
+    second, SIGTERM, and any signal while ``busy()`` (the container is not made yet) set ``cancel``.
+    """
+
+    def __init__(self, busy: Callable[[], bool]) -> None:
+        self._busy = busy
+        self._event = threading.Event()
+        self._old: list[tuple[signal.Signals, object]] = []
+        self._seen = 0
+
+    def __enter__(self) -> threading.Event:
+        if threading.current_thread() is threading.main_thread():
+            for number in (signal.SIGINT, signal.SIGTERM):
+                # A function, as what is ignored would stay ignored in the container.
+                self._old.append((number, signal.signal(number, self._on_signal)))
+        return self._event
+
+    def __exit__(self, *_: object) -> None:
+        for number, handler in self._old:
+            signal.signal(number, handler)  # type: ignore[arg-type]  # signal.signal's own value
+
+    def _on_signal(self, number: int, frame: FrameType | None) -> None:
+        self._seen += 1
+        if number == signal.SIGTERM or self._seen > 1 or self._busy():
+            self._event.set()
 
 
 def _exit_now() -> None:

@@ -103,6 +103,8 @@ def output(text: str) -> Output:
         raise UsageError("dest is required for --output type=local: a directory")
     if kind in ("oci", "tar"):
         dest = dest or "-"
+    if kind == "docker" and dest is None:  # buildx loads it into the daemon
+        kind = "image"
     if kind in ("image", "registry") and dest:
         raise UsageError(f"dest cannot be used with --output type={kind}")
     return Output(kind, dest, options)

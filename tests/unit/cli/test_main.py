@@ -48,6 +48,19 @@ def build(request, observer, *, environ, cancel):
             request.stdout.write(b"x" * 1000)
     return types.SimpleNamespace(image_id="sha256:1", digest="sha256:2")
 
+def run(request, observer, *, environ, cancel):
+    if request.image == "pulling":
+        observer.emit(StepStarted("a", "pull busybox", time.time()))
+    print("ready", flush=True)
+    begun = time.monotonic()
+    while time.monotonic() - begun < 1.5:
+        if cancel.wait(0.05):
+            raise Cancelled
+    return 5
+
+module = types.ModuleType("jettison.app.run")
+module.run, module.RunRequest = run, types.SimpleNamespace
+sys.modules["jettison.app.run"] = module
 module = types.ModuleType("jettison.app.build")
 module.build = build
 sys.modules["jettison.app.build"] = module
@@ -192,6 +205,28 @@ def test_what_hangs_is_ended_at_last() -> None:
     process.send_signal(signal.SIGTERM)
     process.communicate(timeout=10)
     assert process.returncode == 130
+
+
+@pytest.mark.parametrize(
+    ("image", "signals", "status", "message"),
+    [
+        ("image", [signal.SIGINT], 5, b""),  # the container had it, and went on to its end
+        ("image", [signal.SIGINT, signal.SIGINT], 130, b"error: interrupted\n"),
+        ("image", [signal.SIGTERM], 130, b"error: interrupted\n"),
+        ("pulling", [signal.SIGINT], 130, b"error: interrupted: pull busybox\n"),
+    ],
+)
+def test_ctrl_c_is_the_containers_first(
+    image: str, signals: list[signal.Signals], status: int, message: bytes
+) -> None:
+    process = start("run", image)
+    assert process.stdout is not None
+    assert process.stdout.readline() == b"ready\n"
+    for number in signals:
+        process.send_signal(number)
+        time.sleep(0.1)
+    _, err = process.communicate(timeout=10)
+    assert (process.returncode, err) == (status, message)
 
 
 def test_sigterm_while_waiting_for_an_answer_is_an_interruption(tmp_path: Path) -> None:

@@ -165,7 +165,8 @@ def test_wrong_mounts(runner: Runner, text: str, message: str) -> None:
     ],
 )
 def test_mount(runner: Runner, text: str, read_only: bool) -> None:
-    assert mounts.mount(text) == Bind(source="/", target="/b", read_only=read_only)
+    found: object = mounts.mount(text)
+    assert found == Bind(source="/", target="/b", read_only=read_only)
 
 
 def test_a_source_that_is_not_there_is_not_made(runner: Runner, tmp_path: Path) -> None:

@@ -27,7 +27,7 @@ HOST = Platform(os="linux", architecture="arm64")
         ("type=tar", Output("tar", "-")),
         ("type=oci,dest=a.tar", Output("oci", "a.tar")),
         ("type=oci", Output("oci", "-")),
-        ("type=docker", Output("docker", None)),
+        ("type=docker", Output("image", None)),
         ("type=docker,dest=-", Output("docker", "-")),
         ("TYPE=oci,dest=x,Compression=zstd", Output("oci", "x", {"compression": "zstd"})),
         ('type=image,"name=a,b",push=true', Output("image", None, {"name": "a,b", "push": "true"})),

@@ -37,7 +37,7 @@ def command(**flags: Any) -> int:
         raise JettisonError("standard input is no terminal", hint="leave out --tty")
     if not flags["interactive"]:
         _close_stdin()
-    with watching("quiet", os.environ, signals=False) as (display, cancel):
+    with watching("quiet", os.environ, container=True) as (display, cancel):
         try:
             return run(request, display, environ=os.environ, cancel=cancel)
         except RunError as error:  # the command could not be started: 126 or 127

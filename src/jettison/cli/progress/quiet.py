@@ -13,7 +13,7 @@ class Quiet:
 
     def __init__(self) -> None:
         self._state = State()
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # a signal's handler may ask for what is running
 
     def emit(self, event: Event) -> None:
         if isinstance(event, StepStarted | StepFinished):
