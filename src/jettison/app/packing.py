@@ -17,7 +17,7 @@ from jettison.model.digest import Digest, parse_digest, sha256_digest
 from jettison.model.oci import Descriptor
 from jettison.model.platform import Platform
 from jettison.model.source import BlobSource, ResolvedImage
-from jettison.plan.steps import BuildPlan, ImagePlan, Step
+from jettison.plan.steps import BuildPlan, ImagePlan, Merge, Step
 from jettison.solve.images import layers_of, remember_layers
 
 if TYPE_CHECKING:
@@ -188,7 +188,7 @@ class Packer:
         made = layer_blob(
             self._store,
             snapshot[number],
-            snapshot[:number],
+            _made_on(snapshot, number, plan),
             options.compression,
             clamp=plan.epoch if options.rewrite_timestamp else None,
             progress=progress,
@@ -224,6 +224,13 @@ class Packer:
 
             prefix = "user" if self._session.rootless else "trusted"
             ImageUnpacker(self._store, Silent(), self._cancel, prefix).unpack(plan.base, "base")
+
+
+def _made_on(snapshot: tuple[str, ...], number: int, plan: ImagePlan) -> tuple[str, ...]:
+    """The layers below layer ``number`` when it was made: none for what COPY --link made."""
+    steps = [entry.step for entry in plan.history if entry.step is not None]
+    step = steps[number - len(snapshot)] if len(snapshot) - number <= len(steps) else None
+    return () if isinstance(step, Merge) else snapshot[:number]
 
 
 @dataclass(frozen=True, slots=True)
