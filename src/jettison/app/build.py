@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
+from jettison.app.ahead import Ahead, chains
 from jettison.app.context import BuildContext, materialize, open_context
 from jettison.app.grants import Agents, secret_reader
 from jettison.app.request import BuildRequest, BuildResult
@@ -89,7 +90,9 @@ class _Build:
             observer=self._observer,
         )
         plan, contexts = self._plan(context)
-        snapshots = self._solve(plan, contexts)
+        with Ahead(self._store, chains(plan), outputs.compression, self._cancel) as ahead:
+            snapshots = self._solve(plan, contexts, ahead)
+            ahead.finish()
         return outputs.write(plan, snapshots)
 
     def _scratch_directory(self, name: str) -> str:
@@ -167,7 +170,7 @@ class _Build:
     # ---------------------------------------------------------------- solving
 
     def _solve(
-        self, plan: BuildPlan, contexts: Mapping[str, ContextTree]
+        self, plan: BuildPlan, contexts: Mapping[str, ContextTree], ahead: Ahead
     ) -> dict[Step, tuple[str, ...]]:
         from jettison.solve.bench import Bench, StoreRecords
         from jettison.solve.solver import Solver
@@ -190,6 +193,7 @@ class _Build:
             self._observer,
             cancel=self._cancel,
             workers=max(4, os.cpu_count() or 1),
+            made=ahead.made,
         )
         roots = [image.root for image in plan.images if image.root is not None]
         return solver.solve(roots)
@@ -246,7 +250,8 @@ class _Build:
 
 def _context_tree(directory: str, context: BuildContext | None) -> ContextTree:
     """The directory as a tree, without what its .dockerignore names."""
-    from jettison.app.context import ignore_file
+    from jettison.app.ahead import Ahead, chains
+from jettison.app.context import ignore_file
     from jettison.fs.context import ContextTree
     from jettison.fs.patterns import read_ignorefile
 

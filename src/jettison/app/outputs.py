@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from jettison.app.packing import Packed, Packer, PackOptions
 from jettison.app.request import BuildRequest, BuildResult, Output
@@ -18,6 +18,9 @@ from jettison.model.event import Observer, StepFinished, StepStarted
 from jettison.model.oci import INDEX_TYPES, encode
 from jettison.model.reference import parse_reference
 from jettison.plan.steps import BuildPlan, Step
+
+if TYPE_CHECKING:
+    from jettison.fs.compress import Compression
 
 _COMMON = {"name", "compression", "compression-level", "force-compression", "oci-mediatypes",
            "rewrite-timestamp", "annotation"}  # fmt: skip
@@ -49,6 +52,12 @@ class Outputs:
         self._outputs = request.outputs or (Output("image"),)
         for output in self._outputs:
             self._check(output)
+
+    @property
+    def compression(self) -> Compression | None:
+        """What the layers of the first image output are compressed with; None if there is none."""
+        images = (o for o in self._outputs if o.type not in ("tar", "local"))
+        return next((_options(output).compression for output in images), None)
 
     def _check(self, output: Output) -> None:
         known = _OPTIONS.get(output.type)
@@ -84,21 +93,26 @@ class Outputs:
     def write(self, plan: BuildPlan, snapshots: Mapping[Step, tuple[str, ...]]) -> BuildResult:
         """Write all outputs; the result describes the first image among them."""
         packer = Packer(self._session, plan, snapshots, self._request.annotations, self._cancel)
-        packed = packer.pack(_options(self._outputs[0]))
-        names: tuple[str, ...] = ()
         for output in self._outputs:
-            names = names or self._names(output)
             with self._vertex(_title(output)):
                 self._write_one(output, packer)
-        image_id = packed.images[0].image_id if len(packed.images) == 1 else ""
-        result = BuildResult(
+        result = self._result(packer)
+        self._write_files(result)
+        return result
+
+    def _result(self, packer: Packer) -> BuildResult:
+        """What the first image output made; nothing for files alone (types tar and local)."""
+        output = next((o for o in self._outputs if o.type not in ("tar", "local")), None)
+        if output is None:
+            return BuildResult(digest=None, image_id="", names=(), metadata={})
+        packed = packer.pack(_options(output))
+        names = self._names(output)
+        return BuildResult(
             digest=packed.root.digest,
-            image_id=image_id,
+            image_id=packed.images[0].image_id if len(packed.images) == 1 else "",
             names=names,
             metadata=_metadata(packed, names),
         )
-        self._write_files(result)
-        return result
 
     def _write_one(self, output: Output, packer: Packer) -> None:
         names = self._names(output)
@@ -177,7 +191,7 @@ class Outputs:
 
     def _write_files(self, result: BuildResult) -> None:
         if self._request.iidfile is not None:
-            _write_text(self._request.iidfile, result.image_id or result.digest)
+            _write_text(self._request.iidfile, result.image_id or result.digest or "")
         if self._request.metadata_file is not None:
             text = json.dumps(result.metadata, indent=2, sort_keys=True) + "\n"
             _write_text(self._request.metadata_file, text)

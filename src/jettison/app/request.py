@@ -80,11 +80,12 @@ class BuildRequest:
 class BuildResult:
     """What a build made.
 
-    ``digest`` is that of the manifest (or of the index, for several platforms), ``image_id`` that
-    of the config (empty for several), ``metadata`` what --metadata-file holds (buildx's keys).
+    ``digest`` is that of the manifest (or of the index, for several platforms; None if only files
+    were written), ``image_id`` that of the config (empty for several), ``metadata`` what
+    --metadata-file holds (buildx's keys).
     """
 
-    digest: Digest
+    digest: Digest | None
     image_id: str
     names: tuple[str, ...]
     metadata: dict[str, object]

@@ -47,7 +47,9 @@ class Workbench(Protocol):
 
 
 class Solver:
-    """One build's solving. ``vertex`` ids in events are definition keys."""
+    """One build's solving. ``vertex`` ids in events are definition keys; ``made`` is told of every
+    step that was executed, from a worker thread.
+    """
 
     def __init__(
         self,
@@ -58,6 +60,7 @@ class Solver:
         *,
         cancel: threading.Event,
         workers: int,
+        made: Callable[[Step, Snapshot], None] = lambda step, layers: None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._infos = infos
@@ -66,6 +69,7 @@ class Solver:
         self._observer = observer
         self._cancel = cancel
         self._workers = workers
+        self._made = made
         self._clock = clock
         self._results: dict[str, Snapshot] = {}
 
@@ -207,6 +211,7 @@ class Solver:
                     return True
         layers = self._bench.execute(step, info, key, self._snapshot_of)
         self._results[key] = layers
+        self._made(step, layers)
         if content_key is not None:
             self._records.put(content_key, layers, name=name, parts=parts)
             self._records.put(key, layers, name=name, parts=parts)
