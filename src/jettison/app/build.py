@@ -250,8 +250,7 @@ class _Build:
 
 def _context_tree(directory: str, context: BuildContext | None) -> ContextTree:
     """The directory as a tree, without what its .dockerignore names."""
-    from jettison.app.ahead import Ahead, chains
-from jettison.app.context import ignore_file
+    from jettison.app.context import ignore_file
     from jettison.fs.context import ContextTree
     from jettison.fs.patterns import read_ignorefile
 

@@ -50,17 +50,20 @@ def pull(
 
     reference = parse_reference(name)
     wanted = None if all_platforms else platform or build_platform()
-    with open_store(environ) as store, registry_client(environ) as client:
-        with _watched(observer, f"pull {reference.familiar}", cancel, client.cancel) as step:
-            found = pull_image(
-                client,
-                reference,
-                store.blobs,
-                lambda descriptor: store.images.name(descriptor, [str(reference)]),
-                platform=wanted,
-                observer=observer,
-                step=step,
-            )
+    with (
+        open_store(environ) as store,
+        registry_client(environ) as client,
+        _watched(observer, f"pull {reference.familiar}", cancel, client.cancel) as step,
+    ):
+        found = pull_image(
+            client,
+            reference,
+            store.blobs,
+            lambda descriptor: store.images.name(descriptor, [str(reference)]),
+            platform=wanted,
+            observer=observer,
+            step=step,
+        )
     return found.digest
 
 

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 class PackOptions:
     """What decides the bytes of an image besides its files."""
 
-    compression: Compression = Compression()
+    compression: Compression = field(default_factory=Compression)
     force: bool = False
     oci: bool = True
     rewrite_timestamp: bool = False

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import threading
 from collections.abc import Callable, Iterable
@@ -61,10 +62,8 @@ class BaseImages:
             return
 
         def quietly(pair: tuple[str, Platform]) -> None:
-            try:
+            with contextlib.suppress(JettisonError):  # remembered, raised where it is used
                 self.resolve(*pair)
-            except JettisonError:
-                pass  # remembered, and raised where the image is used
 
         with ThreadPoolExecutor(max_workers=8, thread_name_prefix="resolve") as pool:
             list(pool.map(quietly, wanted))

@@ -58,10 +58,11 @@ def progress_mode(asked: str | None, quiet: bool, environ: Mapping[str, str]) ->
 
 def print_id(result: BuildResult, request: BuildRequest) -> None:
     """The image's id on standard output, unless the image itself went there."""
-    if request.stdout is None:
+    shown = result.image_id or result.digest
+    if request.stdout is None and shown is not None:
         from jettison.cli.output import write_line
 
-        write_line(result.image_id or result.digest)
+        write_line(shown)
 
 
 def make_request(flags: Mapping[str, Any], environ: Mapping[str, str]) -> BuildRequest:
