@@ -17,12 +17,14 @@ level 6, which is what Go's gzip writer is near):
 from __future__ import annotations
 
 from collections import deque
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from types import ModuleType, TracebackType
-from typing import Literal, Protocol, Self
+from typing import TYPE_CHECKING, Literal, Protocol, Self
 
 from jettison.errors import UsageError
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future, ThreadPoolExecutor
 
 Kind = Literal["gzip", "zstd", "uncompressed"]
 
@@ -142,6 +144,8 @@ class _Gzip:
 
     def _submit(self, block: bytes) -> None:
         if self._pool is None:
+            from concurrent.futures import ThreadPoolExecutor
+
             self._pool = ThreadPoolExecutor(self._threads, "gzip")
         while len(self._running) > self._threads:
             self._out.write(self._running.popleft().result())

@@ -51,9 +51,9 @@ def test_archives_are_recognised_by_content(tmp_path: Path, name: str) -> None:
         b"text",
         b"text" * 1000,
         bytes(10240),  # an empty tar
-        gzip.compress(b"not a tar"),
-        gzip.compress(b""),
-        gzip.compress(SMALL)[:30],
+        gzip.compress(b"not a tar", mtime=0),
+        gzip.compress(b"", mtime=0),
+        gzip.compress(SMALL, mtime=0)[:30],
         b"\x1f\x8b\x08broken",
         SMALL[:511],
         b"PK\x03\x04" + bytes(600),

@@ -3,6 +3,7 @@ from __future__ import annotations
 import io
 import os
 import subprocess
+import sys
 import tarfile
 from pathlib import Path
 
@@ -369,12 +370,11 @@ def test_no_depth_is_too_deep_for_the_interpreter(tmp_path: Path) -> None:
     try:
         out = io.BytesIO()
         write_layer(str(upper), out)
-        data = out.getvalue() + tar(member("d", "file"))
         (tmp_path / "l").mkdir()
         unpack_layer(
             io.BytesIO(out.getvalue()[:-1024] + tar(member("d", "x"))), str(tmp_path / "l")
         )
-        assert lines(tmp_path / "l") == ["/d: file 0644 0:0 x"], data[:0]
+        assert lines(tmp_path / "l") == ["/d: file 0644 0:0 x"]
     finally:
         subprocess.run(["rm", "-rf", upper], check=True)
 
@@ -464,3 +464,62 @@ def overlay(base: Path, upper: str) -> list[str]:
         return lines(merged)
     finally:
         subprocess.run(["umount", merged], check=True)
+
+
+def test_in_a_user_namespace(tmp_path: Path) -> None:
+    """What only real root may make is skipped and told; whiteouts and marks can be made."""
+    make(tmp_path / "below", {"gone": "x"})
+    (tmp_path / "layer").mkdir()
+    (tmp_path / "tar").write_bytes(
+        tar(
+            member("null", type=tarfile.CHRTYPE, devmajor=1, devminor=3),
+            member("pipe", type=tarfile.FIFOTYPE),
+            member(".wh.gone"),
+            member("d/.wh..wh..opq"),
+            member("f", "x", mode=0o4755),
+        )
+    )
+    program = (
+        "import sys; from jettison.fs.stack import Stack\n"
+        "from jettison.fs.layer import unpack_layer\n"
+        "data, dest, below = sys.argv[1:]\n"
+        "done = unpack_layer(open(data, 'rb'), dest, Stack([below]), xattr_prefix='user')\n"
+        "print(done.skipped)"
+    )
+    names = [str(tmp_path / name) for name in ("tar", "layer", "below")]
+    result = subprocess.run(
+        ["unshare", "-Ur", sys.executable, "-c", program, *names],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+    )
+    assert result.stdout == "['null: device nodes need real root']\n"
+    assert lines(tmp_path / "layer") == [
+        "/d: dir 0755 0:0 [user.overlay.opaque=y]",
+        "/f: file 4755 0:0 x",
+        "/gone: whiteout",
+        "/pipe: fifo 0644 0:0",
+    ]
+
+
+def test_an_owner_that_is_not_mapped_is_explained(tmp_path: Path) -> None:
+    (tmp_path / "layer").mkdir()
+    (tmp_path / "tar").write_bytes(tar(member("f", "x", uid=12345)))
+    program = (
+        "import sys; from jettison.errors import ArchiveError\n"
+        "from jettison.fs.layer import unpack_layer\n"
+        "try: unpack_layer(open(sys.argv[1], 'rb'), sys.argv[2], xattr_prefix='user')\n"
+        "except ArchiveError as error: print(error.message, '|', error.hint)"
+    )
+    result = subprocess.run(
+        ["unshare", "-Ur", sys.executable, "-c", program, tmp_path / "tar", tmp_path / "layer"],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+    )
+    assert result.stdout == (
+        "cannot unpack 'f': Invalid argument | if its owner is not mapped here, "
+        "add subordinate ids (/etc/subuid, /etc/subgid)\n"
+    )
