@@ -13,7 +13,7 @@ from jettison.errors import ArchiveError
 from jettison.fs.below import Below
 from jettison.fs.confine import clean
 from jettison.fs.decompress import Readable, open_decompressed
-from jettison.fs.extract import Extractor, Limits, Unpacked
+from jettison.fs.extract import Extractor, Limits, Unpacked, guarded
 from jettison.fs.tarformat import CHARACTER
 from jettison.fs.tarread import TarReader
 
@@ -22,15 +22,15 @@ def is_archive(path: str) -> bool:
     """Whether ADD unpacks the file: a tar with at least one member, compressed or not.
 
     Only content counts, never the name; an empty tar is no archive. A symbolic link is none
-    either: resolve it first. Raises OSError if the file cannot be opened or read.
+    either: resolve it first. What cannot be read is none, as in BuildKit: copying it says why.
     """
-    if not stat.S_ISREG(os.lstat(path).st_mode):
-        return False
-    with open(path, "rb", buffering=0) as file:
-        try:
-            return TarReader(open_decompressed(file)).next() is not None
-        except ArchiveError:
+    try:
+        if not stat.S_ISREG(os.lstat(path).st_mode):
             return False
+        with open(path, "rb", buffering=0) as file:
+            return TarReader(open_decompressed(file)).next() is not None
+    except (ArchiveError, OSError):
+        return False
 
 
 def unpack_archive(
@@ -51,7 +51,7 @@ def unpack_archive(
 
     Raises ArchiveError if the archive is malformed, truncated, hostile or over ``limits``.
     """
-    with open(path, "rb", buffering=0) as file:
+    with guarded(os.fsencode(path)), open(path, "rb", buffering=0) as file:
         extractor = Extractor(
             dest_dir, limits or Limits(), below=below, in_user_namespace=in_user_namespace
         )

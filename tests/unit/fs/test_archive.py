@@ -70,6 +70,9 @@ def test_only_regular_files_are_archives(tmp_path: Path) -> None:
     assert not is_archive(str(tmp_path / "link"))
     assert not is_archive(str(tmp_path / "pipe"))
     assert not is_archive(str(tmp_path))
+    assert not is_archive(str(tmp_path / "missing"))
+    with pytest.raises(ArchiveError, match="No such file"):
+        unpack_archive(str(tmp_path / "missing"), str(tmp_path))
 
 
 @pytest.mark.parametrize("name", PACKERS)
