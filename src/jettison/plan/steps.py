@@ -275,3 +275,5 @@ class BuildPlan:
     infos: dict[Step, StepInfo]
     sources: dict[tuple[Digest, ...], ResolvedImage]
     """The images behind the Source steps, by their diff IDs."""
+    multi_platform: bool = False
+    """The result is an index, also if it is of one platform."""

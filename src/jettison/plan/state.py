@@ -1,0 +1,119 @@
+"""What a stage has become after some of its instructions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import msgspec
+
+from jettison.dockerfile.instructions import ArgValue
+from jettison.model.oci import ImageConfig, RootFS, RunConfig
+from jettison.model.platform import Platform
+from jettison.model.source import ResolvedImage
+from jettison.model.span import Span
+from jettison.plan.steps import HistoryEntry, Step
+
+DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+DEFAULT_SHELL = ("/bin/sh", "-c")
+
+
+@dataclass(frozen=True, slots=True)
+class Tree:
+    """Files to copy or mount: those of ``step`` (None: no files).
+
+    ``foreign`` if they come from the client, where owners mean nothing.
+    """
+
+    step: Step | None
+    foreign: bool = False
+
+
+@dataclass(kw_only=True)
+class StageState:
+    """``env`` is what expansion and RUN see: the image's variables and the declared ARGs.
+
+    ``args`` are the ARGs declared so far, also in the stages this one is based on. ``last`` holds
+    where CMD, ENTRYPOINT and HEALTHCHECK stood last in this stage.
+    """
+
+    platform: Platform
+    image: ImageConfig
+    root: Step | None = None
+    base: ResolvedImage | None = None
+    history: list[HistoryEntry] = field(default_factory=list)
+    env: dict[str, str] = field(default_factory=dict)
+    args: list[ArgValue] = field(default_factory=list)
+    absolute_workdir: bool = False
+    """WORKDIR has been given in this Dockerfile, so relative ones are well defined."""
+    last: dict[str, Span] = field(default_factory=dict)
+
+    @property
+    def config(self) -> RunConfig:
+        return self.image.config
+
+    @property
+    def shell(self) -> tuple[str, ...]:
+        return self.config.Shell or DEFAULT_SHELL
+
+    @property
+    def workdir(self) -> str:
+        return self.config.WorkingDir or "/"
+
+    def configure(self, **changes: Any) -> None:
+        """Set fields of the image's run configuration."""
+        config = msgspec.structs.replace(self.image.config, **changes)
+        self.image = msgspec.structs.replace(self.image, config=config)
+
+    def set_author(self, author: str) -> None:
+        self.image = msgspec.structs.replace(self.image, author=author)
+
+    def set_env(self, key: str, value: str) -> None:
+        """Set a variable for expansion and RUN; it moves behind all others, as in BuildKit."""
+        self.env.pop(key, None)
+        self.env[key] = value
+
+    def record(self, created_by: str, step: Step | None = None) -> None:
+        """Add a line to the history; with ``step`` the stage's files are now what it makes."""
+        self.history.append(HistoryEntry(created_by=created_by, step=step))
+        if step is not None:
+            self.root = step
+
+    def derive(self) -> StageState:
+        """The state in which a stage based on this one begins (its ONBUILDs are not inherited)."""
+        child = replace(
+            self,
+            history=list(self.history),
+            env=dict(self.env),
+            args=list(self.args),
+            last={},
+        )
+        child.configure(OnBuild=None)
+        return child
+
+
+def empty_config(platform: Platform) -> ImageConfig:
+    """The configuration of ``FROM scratch``."""
+    return ImageConfig(
+        architecture=platform.architecture,
+        os=platform.os,
+        variant=platform.variant,
+        os_version=platform.os_version,
+        os_features=platform.os_features,
+        config=RunConfig(Env=(f"PATH={DEFAULT_PATH}",), WorkingDir="/"),
+    )
+
+
+def inherited_config(config: ImageConfig) -> ImageConfig:
+    """What is taken over from a base image: all but its creation time and its layers."""
+    return msgspec.structs.replace(config, created="", rootfs=RootFS())
+
+
+def replace_variable(env: tuple[str, ...] | None, key: str, value: str) -> tuple[str, ...]:
+    """``env`` (``k=v`` strings) with ``key`` set: in its place, or at the end."""
+    pairs = list(env or ())
+    for index, pair in enumerate(pairs):
+        if pair.partition("=")[0] == key:
+            pairs[index] = f"{key}={value}"
+            return tuple(pairs)
+    return (*pairs, f"{key}={value}")

@@ -1,0 +1,6 @@
+FROM triggers AS child
+ONBUILD RUN --network=none touch $MODE
+RUN id
+
+FROM child
+CMD go

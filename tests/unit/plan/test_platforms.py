@@ -1,0 +1,60 @@
+"""Platforms of stages and results (checklist section S, F-07, K-21)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from jettison.model.platform import parse_platform
+from jettison.plan.steps import BuildPlan, Run
+
+Images = Any
+Planned = Callable[..., BuildPlan]
+AMD64, ARM64 = parse_platform("linux/amd64"), parse_platform("linux/arm64")
+
+
+def test_the_result_keeps_the_platform_of_its_base(planned: Planned) -> None:
+    image = planned("FROM --platform=linux/arm64 base\nRUN x\n").images[0]
+    assert str(image.platform) == "linux/arm64"
+    assert isinstance(image.root, Run)
+    assert image.root.platform == ARM64
+
+
+def test_unless_one_was_asked_for(planned: Planned) -> None:
+    made = planned("FROM --platform=linux/arm64 base\nRUN x\n", platforms=(AMD64,))
+    assert str(made.images[0].platform) == "linux/amd64"
+
+
+def test_stages_keep_the_platform_of_their_base_stage(planned: Planned, images: Images) -> None:
+    text = "FROM --platform=$BUILDPLATFORM base AS a\nFROM --platform=s390x a\nRUN x\n"
+    made = planned(text, platforms=(ARM64,))
+    assert images.asked == [("base", "linux/amd64")]
+    root = made.images[0].root
+    assert isinstance(root, Run)
+    assert root.platform == AMD64
+    assert str(made.images[0].platform) == "linux/arm64"
+
+
+def test_scratch_is_of_the_target_platform(planned: Planned) -> None:
+    config = planned("FROM scratch\n", platforms=(parse_platform("arm/v6"),)).images[0].config
+    assert (config.os, config.architecture, config.variant) == ("linux", "arm", "v6")
+
+
+def test_several_platforms(planned: Planned, images: Images) -> None:
+    made = planned("FROM base AS a\nARG TARGETARCH\nRUN x\n", platforms=(AMD64, ARM64))
+    assert [str(image.platform) for image in made.images] == ["linux/amd64", "linux/arm64"]
+    assert images.asked == [("base", "linux/amd64"), ("base", "linux/arm64")]
+    histories = [image.history[-1].created_by for image in made.images]
+    assert histories == [
+        "RUN |1 TARGETARCH=amd64 /bin/sh -c x # buildkit",
+        "RUN |1 TARGETARCH=arm64 /bin/sh -c x # buildkit",
+    ]
+    names = [made.infos[image.root].name for image in made.images if image.root]
+    assert names == ["[linux/amd64 2/2] RUN x", "[linux/arm64 2/2] RUN x"]
+
+
+def test_images_for_copy_are_of_the_target_platform(planned: Planned, images: Images) -> None:
+    images.add("tools")
+    text = "FROM --platform=linux/amd64 base\nCOPY --from=tools a b\n"
+    planned(text, platforms=(ARM64,))
+    assert images.asked == [("base", "linux/amd64"), ("tools", "linux/arm64")]
