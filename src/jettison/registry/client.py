@@ -159,15 +159,16 @@ class RegistryClient:
         session = self.session(reference)
         what = f"{reference.repository}: list of tags"
         url: str | None = session.url("tags", "list")
-        for _ in range(_MAX_PAGES):
-            if url is None:
-                return
+        seen: set[str] = set()
+        while url is not None:
+            if url in seen or len(seen) >= _MAX_PAGES:
+                raise RegistryError(f"{what}: it has no end")
+            seen.add(url)
             response = session.request("GET", url, scopes=[session.scope("pull")], what=what)
             following = response.links.get("next", {}).get("url")
             body = self.transport.read(response, _MAX_TAGS_PAGE, what)
             yield from _tags(body, what)
             url = self.transport.location(url, following) if following else None
-        raise RegistryError(f"{what}: it has no end")
 
     def session(self, reference: Reference) -> Session:
         """The session with the registry itself, for what writes."""

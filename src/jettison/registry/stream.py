@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
     Buffer = memoryview | bytearray
 
-_CHUNK = 128 << 10
 _ENOUGH = 1 << 20
 """Bytes that must arrive after a cut for the count of attempts to begin anew."""
 
@@ -126,7 +125,7 @@ class BlobStream(io.RawIOBase):
         self._response = response
         self._resumed_at = self._offset
         self._pace = Pace(self._transport.settings)
-        self._chunks = _skipping(response.iter_raw(_CHUNK), skip)
+        self._chunks = _skipping(response.iter_raw(), skip)
 
     def _check_length(self, response: httpx.Response, skip: int) -> None:
         length = response.headers.get("Content-Length", "")
