@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+import time
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -90,6 +91,7 @@ class BlobStream(io.RawIOBase):
         import httpx
 
         size = self._descriptor.size
+        began = time.monotonic()
         try:
             chunk = next(self._chunks, b"")
         except httpx.HTTPError as error:
@@ -105,7 +107,7 @@ class BlobStream(io.RawIOBase):
             )
         if not chunk and self._offset < size:
             raise LostConnectionError(f"{self._what}: cut after {self._offset} of {size} bytes")
-        self._pace.moved(len(chunk), self._what)
+        self._pace.moved(len(chunk), time.monotonic() - began, self._what)
         return chunk
 
     def _url(self) -> object:
