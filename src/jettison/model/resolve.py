@@ -8,9 +8,11 @@ from collections.abc import Iterator, Sequence
 from jettison.errors import ImageError, NotFoundError
 from jettison.model.digest import algorithm_of, hex_of, parse_digest
 from jettison.model.oci import (
+    DOCKER_CONFIG,
     INDEX_TYPES,
     MANIFEST_TYPES,
     MAX_DOCUMENT,
+    OCI_CONFIG,
     Descriptor,
     ImageConfig,
     Index,
@@ -118,9 +120,14 @@ def _is_image(descriptor: Descriptor) -> bool:
 def _from_manifest(source: BlobSource, name: str, descriptor: Descriptor) -> ResolvedImage:
     what = f"manifest {descriptor.digest} of {name}"
     manifest = decode(Manifest, read_document(source, descriptor), what)
-    config = decode(
-        ImageConfig, read_document(source, manifest.config), f"config {manifest.config.digest}"
-    )
+    data = read_document(source, manifest.config)
+    try:
+        config = decode(ImageConfig, data, f"config {manifest.config.digest}")
+    except ImageError:
+        if manifest.config.mediaType in (OCI_CONFIG, DOCKER_CONFIG):
+            raise
+        kind = manifest.artifactType or manifest.config.mediaType
+        raise ImageError(f"{name} is not an image but an artifact of type {kind!r}") from None
     if len(config.rootfs.diff_ids) != len(manifest.layers):
         raise ImageError(
             f"{what} has {len(manifest.layers)} layers but its config names "

@@ -144,7 +144,7 @@ class Authorizer:
         header = basic(credential.username, credential.password)
         if sent == header:
             raise AuthError(
-                f"{self._host} rejects the stored password of {credential.username!r}", hint=hint
+                f"{self._host} rejects the password of {credential.username!r}", hint=hint
             )
         return header
 

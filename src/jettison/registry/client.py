@@ -13,7 +13,7 @@ from jettison.model.oci import INDEX_TYPES, MANIFEST_TYPES, MAX_DOCUMENT, Descri
 from jettison.model.reference import Reference
 from jettison.registry.config import Anonymous, CredentialSource
 from jettison.registry.documents import check_digest, check_kind, media_type_of
-from jettison.registry.failures import StatusError
+from jettison.registry.failures import LostConnectionError, StatusError
 from jettison.registry.hosts import Endpoint, endpoints, origin_endpoint
 from jettison.registry.session import Session
 from jettison.registry.settings import Settings
@@ -48,6 +48,7 @@ class RegistryClient:
         self.transport = Transport(self.settings)
         self._credentials = credentials or Anonymous()
         self._sessions: dict[Endpoint, Session] = {}
+        self._unreachable: set[Endpoint] = set()
 
     def __enter__(self) -> RegistryClient:
         return self
@@ -131,9 +132,9 @@ class RegistryClient:
         ``open_source`` opens the blob's content, anew for each attempt. ``mount_from`` names
         repositories of the same registry that may have the blob already.
         """
-        if self.has_blob(reference, descriptor.digest):
-            return "exists"
         session = self.session(reference)
+        if has_blob(session, descriptor.digest, "pull,push"):
+            return "exists"
         return upload(session, descriptor, open_source, mount_from=mount_from, progress=progress)
 
     def put_manifest(
@@ -159,15 +160,16 @@ class RegistryClient:
         session = self.session(reference)
         what = f"{reference.repository}: list of tags"
         url: str | None = session.url("tags", "list")
-        for _ in range(_MAX_PAGES):
-            if url is None:
-                return
+        seen: set[str] = set()
+        while url is not None:
+            if url in seen or len(seen) >= _MAX_PAGES:
+                raise RegistryError(f"{what}: it has no end")
+            seen.add(url)
             response = session.request("GET", url, scopes=[session.scope("pull")], what=what)
             following = response.links.get("next", {}).get("url")
             body = self.transport.read(response, _MAX_TAGS_PAGE, what)
             yield from _tags(body, what)
             url = self.transport.location(url, following) if following else None
-        raise RegistryError(f"{what}: it has no end")
 
     def session(self, reference: Reference) -> Session:
         """The session with the registry itself, for what writes."""
@@ -184,10 +186,14 @@ class RegistryClient:
     def _read(self, reference: Reference, ask: Callable[[Session], T]) -> T:
         *mirrors, last = endpoints(reference.host, reference.path, self.settings)
         for endpoint in mirrors:
+            if endpoint in self._unreachable:
+                continue
             try:
                 return ask(self._session(endpoint))
+            except LostConnectionError:
+                self._unreachable.add(endpoint)  # not to wait for it again for every blob
             except JettisonError:
-                continue  # whatever is wrong with a mirror, the registry itself may have it
+                pass  # whatever is wrong with a mirror, the registry itself may have it
         return ask(self._session(last))
 
 

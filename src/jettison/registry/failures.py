@@ -77,7 +77,7 @@ def read_error(response: httpx.Response) -> str:
             data += chunk
             if len(data) > MAX_ERROR_BODY:
                 break
-    except httpx.HTTPError:
+    except (httpx.HTTPError, httpx.StreamError):
         pass
     finally:
         response.close()
@@ -93,12 +93,10 @@ def refuse(response: httpx.Response, host: str, what: str) -> NoReturn:
     said = read_error(response)
     reason = f"{status} {clean(response.reason_phrase, 40)}".strip()
     text = f"{what}: {said or reason}"
-    if status == 401:
-        raise AuthError(text, hint=f"log in with: jettison login {host}")
-    if status == 403:
+    if status in (401, 403):
         raise AuthError(
             f"{what}: access denied ({said or reason})",
-            hint=f"check the name and the rights of the account (jettison login {host})",
+            hint=f"check the name; if it is right, log in with: jettison login {host}",
         )
     if status == 404:
         raise NotFoundError(

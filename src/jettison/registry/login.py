@@ -79,7 +79,5 @@ def _check(host: str, credential: Credential, settings: Settings) -> str:
         try:
             session.request("GET", session.base_url(), scopes=(), what=host).close()
         except AuthError as error:
-            raise AuthError(
-                f"{host} rejects the user name or the password: {error.message}"
-            ) from None
+            raise AuthError(f"login to {host} failed: {error.message}") from None
         return session.identity_token

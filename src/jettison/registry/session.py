@@ -81,12 +81,13 @@ class Session:
             here = origin(str(response.url)) == self._origin
             if response.status_code != 401 or not here:
                 break
-            if not last:
-                challenges = response.headers.get_list("WWW-Authenticate")
-                response.close()
-                self._auth.challenged(sent, challenges, wanted)
-                if once:
-                    raise ResendError
+            if last and not (sent or "").startswith("Basic "):
+                break
+            challenges = response.headers.get_list("WWW-Authenticate")
+            response.close()
+            self._auth.challenged(sent, challenges, wanted)
+            if once:
+                raise ResendError("sent once")
         refuse(response, self.endpoint.host, what)
 
 

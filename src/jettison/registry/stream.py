@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+import time
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
 
     Buffer = memoryview | bytearray
 
-_CHUNK = 128 << 10
 _ENOUGH = 1 << 20
 """Bytes that must arrive after a cut for the count of attempts to begin anew."""
 
@@ -91,6 +91,7 @@ class BlobStream(io.RawIOBase):
         import httpx
 
         size = self._descriptor.size
+        began = time.monotonic()
         try:
             chunk = next(self._chunks, b"")
         except httpx.HTTPError as error:
@@ -106,7 +107,7 @@ class BlobStream(io.RawIOBase):
             )
         if not chunk and self._offset < size:
             raise LostConnectionError(f"{self._what}: cut after {self._offset} of {size} bytes")
-        self._pace.moved(len(chunk), self._what)
+        self._pace.moved(len(chunk), time.monotonic() - began, self._what)
         return chunk
 
     def _url(self) -> object:
@@ -126,7 +127,7 @@ class BlobStream(io.RawIOBase):
         self._response = response
         self._resumed_at = self._offset
         self._pace = Pace(self._transport.settings)
-        self._chunks = _skipping(response.iter_raw(_CHUNK), skip)
+        self._chunks = _skipping(response.iter_raw(), skip)
 
     def _check_length(self, response: httpx.Response, skip: int) -> None:
         length = response.headers.get("Content-Length", "")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,8 @@ if TYPE_CHECKING:
     import ssl
 
 _PROBE_TIMEOUT = 3.0
+_ADDRESS = re.compile(r"^[A-Za-z0-9\[][A-Za-z0-9.:\[\]-]*$")
+"""What may stand for a host in a path: a registry sends addresses too, in redirects."""
 
 
 class Trust:
@@ -39,6 +42,8 @@ class Trust:
             return self._common
 
     def _files(self, address: str) -> list[str]:
+        if not _ADDRESS.match(address):
+            return []
         directory = self._settings.certs / address
         try:
             return sorted(str(path) for path in directory.iterdir())

@@ -15,7 +15,7 @@ from urllib.parse import urljoin, urlsplit
 
 from jettison.errors import Cancelled, RegistryError
 from jettison.registry.failures import LostConnectionError, clean
-from jettison.registry.hosts import may_be_plain, origin
+from jettison.registry.hosts import is_loopback, may_be_plain, origin
 from jettison.registry.settings import Settings
 from jettison.registry.tls import Trust, speaks_tls
 
@@ -115,12 +115,14 @@ class Transport:
 
         data = bytearray()
         pace = Pace(self.settings)
+        began = time.monotonic()
         try:
             for chunk in response.iter_bytes():
                 data += chunk
                 if len(data) > limit:
                     raise RegistryError(f"{what}: the answer is longer than {limit} bytes")
-                pace.moved(len(chunk), what)
+                began, waited = time.monotonic(), time.monotonic() - began
+                pace.moved(len(chunk), waited, what)
         except httpx.HTTPError as error:
             raise failed_connection(error, str(response.url)) from None
         finally:
@@ -197,6 +199,8 @@ class Transport:
                     limits=httpx.Limits(
                         max_connections=None, max_keepalive_connections=self.settings.parallel + 2
                     ),
+                    # Proxies by environment; never for this machine itself (as Go's net/http).
+                    trust_env=not is_loopback(_host(url)),
                     headers={
                         "User-Agent": self.settings.user_agent,
                         # Digests are of the bytes as stored: no compression on the way.
@@ -207,25 +211,30 @@ class Transport:
 
 
 class Pace:
-    """Notices a transfer that does move, but so slowly that it will not end."""
+    """Notices a transfer that does move, but so slowly that it will not end.
+
+    Only time spent waiting for the other side counts, and not what the reader does in between.
+    """
 
     def __init__(self, settings: Settings) -> None:
         self._window = settings.read_timeout
         self._least = settings.slowest * settings.read_timeout
-        self._began = time.monotonic()
+        self._waited = 0.0
         self._bytes = 0
 
-    def moved(self, count: int, what: str) -> None:
-        """Note ``count`` bytes. Raises LostConnectionError if too few came in the last window."""
+    def moved(self, count: int, seconds: float, what: str) -> None:
+        """Note that ``count`` bytes took ``seconds``. Raises LostConnectionError if too few came
+        in the last window.
+        """
         self._bytes += count
-        now = time.monotonic()
-        if now - self._began < self._window:
+        self._waited += seconds
+        if self._waited < self._window:
             return
         if self._bytes < self._least:
             raise LostConnectionError(
-                f"{what}: only {self._bytes} bytes came in {self._window:g} seconds"
+                f"{what}: only {self._bytes} bytes came in {self._waited:.1f} seconds"
             )
-        self._began, self._bytes = now, 0
+        self._waited, self._bytes = 0.0, 0
 
 
 def retry_after(text: str | None) -> float | None:

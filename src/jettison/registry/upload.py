@@ -22,13 +22,13 @@ _CHUNK = 256 << 10
 _RANGE = re.compile(r"^(?:bytes=)?0-(\d+)$")
 
 
-def has_blob(session: Session, digest: Digest) -> bool:
-    """Whether the repository has the blob."""
+def has_blob(session: Session, digest: Digest, actions: str = "pull") -> bool:
+    """Whether the repository has the blob; ``actions`` are those of the token that is used."""
     try:
         session.request(
             "HEAD",
             session.url("blobs", digest),
-            scopes=[session.scope("pull")],
+            scopes=[session.scope(actions)],
             what=f"{session.endpoint.host}/{session.endpoint.path}: blob {digest}",
         ).close()
     except NotFoundError:
@@ -82,7 +82,7 @@ class _Upload:
                     raise
                 if not isinstance(error, ResendError):
                     transport.pause(attempt)
-            if has_blob(self.session, self.descriptor.digest):
+            if has_blob(self.session, self.descriptor.digest, "pull,push"):
                 return "uploaded"  # only the answer was lost
             self._ask_offset()
         raise AssertionError("unreachable")
