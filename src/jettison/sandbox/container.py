@@ -103,12 +103,17 @@ def run_in(
             context.enter_context(mounts.tmpfs(memory, mode=0o700))
             bundle, kept = _directories(memory, "bundle", "files")
             setup = _Setup(context, scratch, base, MemoryFiles(kept), runtime.host)
+            made: list[stubs.MountPoints] = []
+            if upper is not None:
+                # Entered before the mount, hence left after its end.
+                context.callback(_drop_copies, made, upper)
             setup.mount_root(root, layers, upper, work)
             spec, wanted = _generated(spec, setup.files, ca_bundle)
             wanted += [setup.mount(item) for item in container_mounts]
             ordered = _in_order(wanted, root)
-            points = [(mount.target, _is_directory(mount)) for mount in ordered]
-            context.enter_context(stubs.mount_points(root, points))
+            points = stubs.MountPoints(root, [(m.target, os.path.isdir(m.source)) for m in ordered])
+            context.enter_context(points)
+            made.append(points)
             inroot.make_directories(root, spec.cwd, spec.uid, spec.gid)
             return runtime.run(
                 replace(spec, rootfs=root, mounts=ordered),
@@ -119,6 +124,11 @@ def run_in(
             )
     except OSError as error:
         raise SandboxError(f"cannot set up the container: {error}") from error
+
+
+def _drop_copies(made: Sequence[stubs.MountPoints], upper: str) -> None:
+    for points in made:
+        points.drop_copies(upper)
 
 
 def _directories(parent: str, *names: str) -> list[str]:
@@ -143,10 +153,6 @@ def _generated(
         wanted.append(mount)
         spec = replace(spec, env=env)
     return spec, wanted
-
-
-def _is_directory(mount: Mount) -> bool:
-    return mount.type != "bind" or os.path.isdir(mount.source)
 
 
 def _in_order(wanted: Sequence[Mount], root: str) -> tuple[Mount, ...]:
@@ -187,9 +193,7 @@ class _Setup:
                 item.target, item.data, uid=item.uid, gid=item.gid, mode=item.mode
             )
         if isinstance(item, Tmpfs):
-            size = (f"size={item.size}",) if item.size else ()
-            options = ("nosuid", "nodev", "mode=1777", *size)
-            return Mount(target=item.target, source="tmpfs", type="tmpfs", options=options)
+            return self._tmpfs(item)
         if isinstance(item, SshSocket):
             return self._socket(item)
         if isinstance(item, TreeBind):
@@ -205,6 +209,13 @@ class _Setup:
         if self.host.rootless:
             options += _locked_options(source)
         return Mount(target=target, source=source, options=tuple(options))
+
+    def _tmpfs(self, item: Tmpfs) -> Mount:
+        """Mounted here and shown there: runtimes give their own the mode of the mount point."""
+        path = self._directory()
+        flags = syscalls.MS_NOSUID | syscalls.MS_NODEV
+        self.context.enter_context(mounts.tmpfs(path, mode=0o1777, size=item.size, flags=flags))
+        return self._bind(item.target, path, read_only=False)
 
     def _socket(self, item: SshSocket) -> Mount:
         from jettison.sandbox import ssh

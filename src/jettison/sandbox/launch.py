@@ -1,8 +1,10 @@
 """Run a command that ends with its parent: the stand-in for util-linux where that is missing.
 
-Run as a file, never imported by jettison: ``python -I -S launch.py [--proc] -- COMMAND …``. With
+Run as a file, never imported by jettison: ``python -I -S launch.py [--proc] [--report] --
+COMMAND …``. With
 ``--proc`` the process, being the first of its pid namespace, gets a /proc of that namespace;
 without, it can gain no privileges, since that would clear the parent-death signal.
+With ``--report`` it says on standard input, a socket, that it is tied to its parent, and waits.
 It imports nothing of jettison and little else, because it starts with every container.
 """
 
@@ -36,6 +38,11 @@ def main(arguments: list[str]) -> None:
     if failed:
         sys.stderr.write(f"launch: {os.strerror(ctypes.get_errno())}\n")
         sys.exit(125)
+    if "--report" in arguments[:split]:
+        os.write(0, b"\n")
+        if not os.read(0, 1):
+            sys.exit(125)
+        os.dup2(os.open("/dev/null", os.O_RDONLY), 0)
     command = arguments[split + 1 :]
     os.execvp(command[0], command)
 

@@ -100,11 +100,7 @@ def probe_all(
     Cgroups confine device access, so as root every runtime is tried with them before any is tried
     without; a user namespace confines it by itself.
     """
-    launcher = spawn.UTIL_LINUX
-    try:
-        spawn.prefix(launcher, new_pids=True)
-    except SandboxError:
-        launcher = spawn.OWN
+    launcher = spawn.choose()
     ways = (False,) if isolation.rootless else (True, False)
     for with_cgroups in ways:
         for name, path in candidates:
@@ -167,7 +163,7 @@ def _key(isolation: Isolation, candidates: Sequence[tuple[str, str]]) -> list[ob
     with suppress(OSError), open("/proc/sys/kernel/random/boot_id", encoding="ascii") as file:
         boot = file.read().strip()
     binaries = [[path, os.stat(path).st_mtime_ns, os.stat(path).st_size] for _, path in candidates]
-    facts = [isolation.rootless, isolation.single_id, isolation.uid, shutil.which("setpriv")]
+    facts = [isolation.rootless, isolation.single_id, isolation.uid, spawn.choose()]
     return [1, boot, *facts, *binaries]
 
 

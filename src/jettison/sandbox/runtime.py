@@ -68,13 +68,13 @@ class Runtime:
         container_id = f"jettison-{os.getpid()}-{os.urandom(4).hex()}"
         config = runtime_config(spec, self.host, container_id)
         _write_config(os.path.join(bundle, "config.json"), config)
-        argv = [
-            *spawn.prefix(self.launcher, new_pids=True),
-            *self._command(spec, bundle),
-            container_id,
-        ]
-        environment = {"PATH": os.environ.get("PATH", os.defpath)}
-        child = spawn.Child(argv, new_pids=True, inherit=inherit, env=environment)
+        child = spawn.Child(
+            [*self._command(spec, bundle), container_id],
+            new_pids=True,
+            launcher=self.launcher,
+            inherit=inherit,
+            env={"PATH": os.environ.get("PATH", os.defpath)},
+        )
         try:
             cancelled = _follow(child, on_output, cancel, inherit)
         except BaseException:

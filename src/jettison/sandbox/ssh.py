@@ -164,8 +164,13 @@ def _own_agent(scratch: str) -> Iterator[str]:
             hint="install openssh-client, or forward a running agent with --ssh default",
         )
     path = os.path.join(scratch, "agent")
-    argv = [*_tied(), program, "-D", "-a", "agent"]
-    child = spawn.Child(argv, new_pids=False, env=_environment(), cwd=scratch)
+    child = spawn.Child(
+        [program, "-D", "-a", "agent"],
+        new_pids=False,
+        launcher=spawn.choose(),
+        env=_environment(),
+        cwd=scratch,
+    )
     try:
         deadline = time.monotonic() + _START_SECONDS
         while not _is_socket(path):
@@ -177,13 +182,6 @@ def _own_agent(scratch: str) -> Iterator[str]:
         child.close()
         with suppress(OSError):
             os.unlink(path)
-
-
-def _tied() -> list[str]:
-    try:
-        return spawn.prefix(spawn.UTIL_LINUX, new_pids=False)
-    except SandboxError:
-        return spawn.prefix(spawn.OWN, new_pids=False)
 
 
 def _add_key(agent_socket: str, name: str, key: bytes) -> None:

@@ -1,5 +1,6 @@
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -29,8 +30,8 @@ def output(child: spawn.Child) -> bytes:
 
 @pytest.mark.parametrize("launcher", spawn.LAUNCHERS)
 def test_status_and_output(launcher: str) -> None:
-    argv = [*spawn.prefix(launcher, new_pids=False), "/bin/sh", "-c", "echo out; cat; exit 7"]
-    child = spawn.Child(argv, new_pids=False)
+    argv = ["/bin/sh", "-c", "echo out; cat; exit 7"]
+    child = spawn.Child(argv, new_pids=False, launcher=launcher)
     assert output(child) == b"out\n"
     assert child.wait() == 7
 
@@ -40,8 +41,8 @@ def test_ends_with_its_parent(launcher: str, tmp_path: Path) -> None:
     script = (
         "import sys, time\n"
         "from jettison.sandbox import spawn\n"
-        f"argv = spawn.prefix({launcher!r}, new_pids=False) + ['/bin/sleep', '600']\n"
-        "child = spawn.Child(argv, new_pids=False)\n"
+        "argv = ['/bin/sleep', '600']\n"
+        f"child = spawn.Child(argv, new_pids=False, launcher={launcher!r})\n"
         "print(child.process.pid, flush=True)\n"
         "time.sleep(600)\n"
     )
@@ -63,16 +64,16 @@ def test_ends_with_its_parent(launcher: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize("launcher", spawn.LAUNCHERS)
 @pytest.mark.skipif(os.getuid() != 0, reason="pid namespaces need root here")
 def test_first_of_a_pid_namespace_sees_its_own_proc(launcher: str) -> None:
-    argv = [*spawn.prefix(launcher, new_pids=True), "/bin/sh", "-c", "echo $$; readlink /proc/self"]
-    assert output(spawn.Child(argv, new_pids=True)).split()[0] == b"1"
+    argv = ["/bin/sh", "-c", "echo $$; readlink /proc/self/exe"]
+    said = output(spawn.Child(argv, new_pids=True, launcher=launcher)).split()
+    assert (said[0], len(said)) == (b"1", 2)
 
 
 @pytest.mark.skipif(os.getuid() != 0, reason="pid namespaces need root here")
 def test_kill_takes_the_whole_namespace_along(tmp_path: Path) -> None:
     mark = f"600.{os.getpid()}"
     script = f"setsid sleep {mark} & sleep {mark} & echo ready; sleep {mark}"
-    argv = [*spawn.prefix(spawn.UTIL_LINUX, new_pids=True), "/bin/sh", "-c", script]
-    child = spawn.Child(argv, new_pids=True)
+    child = spawn.Child(["/bin/sh", "-c", script], new_pids=True, launcher=spawn.UTIL_LINUX)
     assert child.process.stdout is not None
     assert child.process.stdout.readline() == b"ready\n"
     child.kill()
@@ -90,12 +91,22 @@ def processes() -> list[str]:
     return lines
 
 
-def test_program_that_is_not_there() -> None:
-    with pytest.raises(SandboxError, match="cannot start /no/such"):
-        spawn.Child(["/no/such"], new_pids=False)
+@pytest.mark.parametrize("launcher", spawn.LAUNCHERS)
+def test_without_an_answer_it_does_not_begin(launcher: str, tmp_path: Path) -> None:
+    """As when the parent is killed before the child is tied to it."""
+    began = tmp_path / "began"
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        words = spawn.prefix(launcher, new_pids=False, report=True)
+        child = subprocess.Popen([*words, "/bin/touch", str(began)], stdin=theirs.fileno())
+        theirs.close()
+        assert ours.recv(1) == b"\n"
+    assert child.wait(10) != 0
+    assert not began.exists()
 
 
-def test_missing_util_linux(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(SandboxError, match="util-linux"):
-        spawn.prefix(spawn.UTIL_LINUX, new_pids=True)
+def test_launcher_that_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "/no/such")
+    assert spawn.choose() == spawn.OWN
+    with pytest.raises(SandboxError, match="cannot start /bin/true"):
+        spawn.Child(["/bin/true"], new_pids=False, launcher=spawn.UTIL_LINUX)
