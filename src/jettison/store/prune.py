@@ -154,7 +154,7 @@ class Collector:
         layers, database = self._parts.layers, self._parts.database
         on_disk = set(os.listdir(self._parts.paths.layers))
         gone = {row[0] for row in database.rows("SELECT id FROM layers")} - on_disk
-        lost = [r.key for r in inventory.records if self._is_lost(r, on_disk, inventory)]
+        lost = [r for r in inventory.records if self._is_lost(r, on_disk, inventory)]
         blob_rows = [
             (layer, compression)
             for layer, compression, digest in database.rows(
@@ -169,8 +169,12 @@ class Collector:
             if self._parts.blobs.size(Digest(digest)) is None
         ]
         database.run_many("DELETE FROM layers WHERE id = ?", [(i,) for i in gone])
-        database.run_many("DELETE FROM records WHERE key = ?", [(k,) for k in lost])
-        database.run_many("DELETE FROM parts WHERE key = ?", [(k,) for k in lost])
+        # A record that somebody replaced in the meantime is another one.
+        database.run_many(
+            "DELETE FROM records WHERE key = ? AND layers = ?",
+            [(record.key, " ".join(record.layers)) for record in lost],
+        )
+        database.run(("DELETE FROM parts WHERE key NOT IN (SELECT key FROM records)", ()))
         database.run_many("DELETE FROM layer_blobs WHERE layer = ? AND compression = ?", blob_rows)
         database.run_many("DELETE FROM results WHERE key = ?", [(k,) for k in results])
 
