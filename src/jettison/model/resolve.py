@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Sequence
 
+import msgspec
+
 from jettison.errors import ImageError, NotFoundError
 from jettison.model.digest import algorithm_of, hex_of, parse_digest
 from jettison.model.oci import (
@@ -19,26 +21,36 @@ from jettison.model.oci import (
     Manifest,
     decode,
 )
-from jettison.model.platform import Platform, make_platform
+from jettison.model.platform import Platform, make_platform, matches
 from jettison.model.source import BlobSource, ResolvedImage
 
 _MAX_DEPTH = 4
 _ARM = ("v8", "v7", "v6", "v5")
 _AMD64 = ("v4", "v3", "v2", "")
+_NONE = msgspec.Raw()
+
+
+class _Shape(msgspec.Struct):
+    """Which members a document has that tell manifests from indexes."""
+
+    manifests: msgspec.Raw = _NONE
+    layers: msgspec.Raw = _NONE
+    config: msgspec.Raw = _NONE
 
 
 def select(manifests: Sequence[Descriptor], wanted: Platform) -> Descriptor | None:
-    """The manifest of an index that serves ``wanted``: the same platform, else the nearest older
-    variant of its architecture, which it can run (as containerd's ``platforms.Only``, but never
-    another architecture). None if there is none.
+    """The entry of an index that serves ``wanted`` best; None if there is none.
+
+    That is one for the same platform, else for the nearest older variant of its architecture
+    (as containerd's ``platforms.Only``, but never another architecture). An entry that does not
+    say its platform serves if it is the only one.
     """
     for platform in _acceptable(wanted):
         for descriptor in manifests:
-            offered = descriptor.platform
-            if offered is not None and platform == make_platform(
-                offered.os, offered.architecture, offered.variant
-            ):
+            if descriptor.platform is not None and matches(platform, descriptor.platform):
                 return descriptor
+    if len(manifests) == 1 and manifests[0].platform is None:
+        return manifests[0]
     return None
 
 
@@ -62,6 +74,40 @@ def read_document(source: BlobSource, descriptor: Descriptor) -> bytes:
     if hashlib.new(algorithm_of(digest), data).hexdigest() != hex_of(digest):
         raise ImageError(f"{digest} has other content than its digest says")
     return bytes(data)
+
+
+def read_manifest(source: BlobSource, descriptor: Descriptor) -> Manifest:
+    """The manifest behind a descriptor; raises as `read_document` does."""
+    data = read_document(source, descriptor)
+    return check_manifest(data, descriptor.mediaType, f"manifest {descriptor.digest}")
+
+
+def check_manifest(data: bytes, media_type: str, what: str) -> Manifest:
+    """Decode a manifest; raises ImageError also for one that could be read as an index as well
+    (CVE-2021-41190), or that contradicts the media type it is referred to by.
+    """
+    manifest = decode(Manifest, data, what)
+    if manifest.mediaType not in ("", media_type) or _shape(data).manifests != _NONE:
+        raise ImageError(f"{what} is not the {media_type} it is referred to as")
+    return manifest
+
+
+def read_index(source: BlobSource, descriptor: Descriptor) -> Index:
+    """The index behind a descriptor; raises as `read_document` and `check_manifest` do."""
+    what = f"index {descriptor.digest}"
+    data = read_document(source, descriptor)
+    index = decode(Index, data, what)
+    shape = _shape(data)
+    mixed = shape.layers != _NONE or shape.config != _NONE
+    if index.mediaType not in ("", descriptor.mediaType) or mixed:
+        raise ImageError(f"{what} is not the {descriptor.mediaType} it is referred to as")
+    return index
+
+
+def read_config(source: BlobSource, manifest: Manifest) -> ImageConfig:
+    """The config of a manifest; raises as `read_document` does."""
+    data = read_document(source, manifest.config)
+    return decode(ImageConfig, data, f"config {manifest.config.digest}")
 
 
 def resolve_image(
@@ -94,15 +140,16 @@ def _acceptable(wanted: Platform) -> Iterator[Platform]:
         yield Platform(architecture=exact.architecture, os=exact.os, variant=variant)
 
 
+def _shape(data: bytes) -> _Shape:
+    return msgspec.json.decode(data, type=_Shape)
+
+
 def _from_index(
     source: BlobSource, name: str, descriptor: Descriptor, platform: Platform
 ) -> Descriptor:
-    index = decode(Index, read_document(source, descriptor), f"index {descriptor.digest} of {name}")
+    index = read_index(source, descriptor)
     usable = [d for d in index.manifests if d.mediaType in INDEX_TYPES | MANIFEST_TYPES]
     found = select(usable, platform)
-    if found is None:
-        bare = [d for d in usable if d.platform is None]
-        found = bare[0] if len(bare) == 1 and len(usable) == 1 else None
     if found is None:
         offered = ", ".join(dict.fromkeys(str(d.platform) for d in usable if _is_image(d)))
         raise NotFoundError(
@@ -118,11 +165,9 @@ def _is_image(descriptor: Descriptor) -> bool:
 
 
 def _from_manifest(source: BlobSource, name: str, descriptor: Descriptor) -> ResolvedImage:
-    what = f"manifest {descriptor.digest} of {name}"
-    manifest = decode(Manifest, read_document(source, descriptor), what)
-    data = read_document(source, manifest.config)
+    manifest = read_manifest(source, descriptor)
     try:
-        config = decode(ImageConfig, data, f"config {manifest.config.digest}")
+        config = read_config(source, manifest)
     except ImageError:
         if manifest.config.mediaType in (OCI_CONFIG, DOCKER_CONFIG):
             raise
@@ -130,7 +175,7 @@ def _from_manifest(source: BlobSource, name: str, descriptor: Descriptor) -> Res
         raise ImageError(f"{name} is not an image but an artifact of type {kind!r}") from None
     if len(config.rootfs.diff_ids) != len(manifest.layers):
         raise ImageError(
-            f"{what} has {len(manifest.layers)} layers but its config names "
+            f"the manifest of {name} has {len(manifest.layers)} layers but its config names "
             f"{len(config.rootfs.diff_ids)}"
         )
     return ResolvedImage(name, descriptor.digest, config, manifest.layers, source)

@@ -41,6 +41,7 @@ class Blobs:
         self._root = paths.blobs
         self._staging = staging
         self._leases = leases
+        self._used: set[Digest] = set()
 
     def path(self, digest: Digest) -> Path:
         """Where the blob is, or would be."""
@@ -49,7 +50,10 @@ class Blobs:
     def has(self, digest: Digest) -> bool:
         """Whether the blob is here; if so a lease of this process now keeps it."""
         with self._leases.using(blob_mark(digest)):
-            return self.path(digest).is_file()
+            here = self.path(digest).is_file()
+        if here:
+            self._used.add(digest)
+        return here
 
     def size(self, digest: Digest) -> int | None:
         """The size of the blob in bytes; None if it is not here."""
@@ -69,6 +73,7 @@ class Blobs:
                 stream = self.path(digest).open("rb")
             except FileNotFoundError:
                 raise NotFoundError(f"blob {digest} is not in the store") from None
+        self._used.add(digest)
         size = os.fstat(stream.fileno()).st_size
         if size != descriptor.size:
             stream.close()
@@ -116,6 +121,12 @@ class Blobs:
                 path.unlink(missing_ok=True)
             with contextlib.suppress(OSError):
                 os.close(fd)
+
+    def flush(self) -> None:
+        """Write down which blobs were used: in the times of their files."""
+        while self._used:
+            with contextlib.suppress(OSError):
+                os.utime(self.path(self._used.pop()))
 
     def _adopt(self, draft: Path, blob: Blob) -> None:
         """Give a finished, synced draft its name."""

@@ -11,6 +11,7 @@ from jettison.errors import ImageError, JettisonError, NotFoundError
 from jettison.model.digest import Digest, hex_of, parse_digest
 from jettison.model.oci import (
     INDEX_TYPES,
+    MANIFEST_TYPES,
     OCI_INDEX,
     OCI_MANIFEST,
     Descriptor,
@@ -21,7 +22,7 @@ from jettison.model.oci import (
 )
 from jettison.model.platform import Platform
 from jettison.model.reference import Reference, parse_reference
-from jettison.model.resolve import read_document, resolve_image
+from jettison.model.resolve import read_index, read_manifest, resolve_image
 from jettison.model.source import ResolvedImage
 from jettison.store.blobs import Blobs, Readable
 from jettison.store.names import Names, full_name
@@ -169,10 +170,10 @@ class Images:
 
     def _children(self, descriptor: Descriptor) -> _Descriptors:
         if descriptor.mediaType in INDEX_TYPES:
-            return [*decode(Index, read_document(self._blobs, descriptor), "index").manifests]
-        if "manifest" not in descriptor.mediaType:
+            return [*read_index(self._blobs, descriptor).manifests]
+        if descriptor.mediaType not in MANIFEST_TYPES:
             return []
-        manifest = decode(Manifest, read_document(self._blobs, descriptor), "manifest")
+        manifest = read_manifest(self._blobs, descriptor)
         return [manifest.config, *manifest.layers]
 
     def _by_reference(self, reference: Reference) -> Descriptor | None:

@@ -7,7 +7,6 @@ import json
 import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 from jettison.model.digest import Digest
 from jettison.model.oci import MAX_DOCUMENT, OCI_INDEX, OCI_MANIFEST, Descriptor
@@ -19,6 +18,7 @@ from jettison.store.lease import blob_mark, layer_mark
 from jettison.store.mounts import CacheMounts
 from jettison.store.names import Names
 from jettison.store.paths import Paths
+from jettison.store.trees import tree_size
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,10 +191,10 @@ def image_item(parts: Parts, name: str | None, descriptor: Descriptor, marks: se
 
 
 def mount_items(parts: Parts) -> list[Item]:
-    """Cache mounts; their sizes are measured now. One in use is found out when it is taken."""
+    """Cache mounts. One in use is found out when it is taken."""
     mounts = parts.mounts
     return [
-        Item("mount", str(place), mounts.name(place), tree_size(place), 0.0, mounts.used(place))
+        Item("mount", str(place), mounts.name(place), mounts.size(place), 0.0, mounts.used(place))
         for place in mounts.all()
     ]
 
@@ -216,22 +216,3 @@ def measure_layers(parts: Parts) -> None:
                 (layer, seen, seen, size),
             )
         )
-
-
-def tree_size(path: Path) -> int:
-    """Bytes on disk below ``path``; a file with several names in the tree counts once."""
-    total = 0
-    linked: set[int] = set()
-    pending = [os.fspath(path)]
-    while pending:
-        with contextlib.suppress(OSError), os.scandir(pending.pop()) as entries:
-            for entry in entries:
-                status = entry.stat(follow_symlinks=False)
-                if entry.is_dir(follow_symlinks=False):
-                    pending.append(entry.path)
-                elif status.st_nlink > 1:
-                    if status.st_ino in linked:
-                        continue
-                    linked.add(status.st_ino)
-                total += status.st_blocks * 512
-    return total

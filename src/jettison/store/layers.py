@@ -25,6 +25,7 @@ from jettison.store.faults import store_faults
 from jettison.store.lease import Leases, layer_mark
 from jettison.store.paths import Paths
 from jettison.store.staging import Staging as StagingArea
+from jettison.store.uses import Uses
 
 _ID_CHARACTERS = 15  # of base 32: 75 bits
 
@@ -46,12 +47,13 @@ class Layers:
     """The unpacked layers of a store."""
 
     def __init__(
-        self, paths: Paths, staging: StagingArea, leases: Leases, database: Database
+        self, paths: Paths, staging: StagingArea, leases: Leases, database: Database, uses: Uses
     ) -> None:
         self._root = paths.layers
         self._staging = staging
         self._leases = leases
         self._database = database
+        self._uses = uses
 
     def new_id(self) -> str:
         """An id for what a step makes."""
@@ -71,12 +73,13 @@ class Layers:
 
     def has(self, layer: str) -> bool:
         """Whether the layer is unpacked; a lease of this process now keeps it."""
-        with self._leases.using(layer_mark(layer)):
-            return self.path(layer).is_dir()
+        return not self.missing((layer,))
 
     def missing(self, layers: Iterable[str]) -> tuple[str, ...]:
         """Those of ``layers`` that are not here; leases of this process now keep the others."""
         layers = tuple(layers)
+        for layer in layers:
+            self._uses.note("layers", layer)
         with self._leases.using(*map(layer_mark, layers)):
             return tuple(layer for layer in layers if not self.path(layer).is_dir())
 

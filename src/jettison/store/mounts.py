@@ -7,6 +7,7 @@ its users hold; so users in other processes count too, and those who died do not
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import hashlib
 import os
@@ -21,6 +22,7 @@ from jettison.store.faults import store_faults
 from jettison.store.locks import open_lock, try_lock
 from jettison.store.paths import Paths
 from jettison.store.staging import Staging
+from jettison.store.trees import tree_size
 
 _POLL_SECONDS = 0.05
 
@@ -55,16 +57,25 @@ class CacheMounts:
         in one order (of ids, say), or they wait for each other for ever.
         """
         home = self._home(id, base)
-        fd, place = self._take(home, sharing, waiting or (lambda: None))
+        while True:
+            fd, place = self._take(home, sharing, waiting or (lambda: None))
+            try:
+                if not place.is_dir():
+                    self._create(place, seed, (uid, gid, mode))
+                if sharing == "shared":
+                    fcntl.flock(fd, fcntl.LOCK_SH)
+                # Between the two kinds of lock there is a moment without any.
+                if place.is_dir():
+                    break
+            except BaseException:
+                os.close(fd)
+                raise
+            os.close(fd)
         try:
-            if not place.is_dir():
-                self._create(fd, place, seed, (uid, gid, mode))
-            if sharing == "shared":
-                fcntl.flock(fd, fcntl.LOCK_SH)
-            with store_faults("cannot use a cache mount"):
-                os.utime(place.parent / "id")  # last used, for those who collect garbage
+            self._touch(place)
             yield place
         finally:
+            self._touch(place)
             os.close(fd)
 
     def _home(self, id: str, base: str) -> Path:
@@ -102,7 +113,6 @@ class CacheMounts:
 
     def _create(
         self,
-        fd: int,
         place: Path,
         seed: Callable[[Path], None] | None,
         owner: tuple[int, int, int],
@@ -128,6 +138,21 @@ class CacheMounts:
             return (place.parent / "id").read_text(encoding="utf-8", errors="surrogateescape")
         except FileNotFoundError:
             return ""
+
+    def size(self, place: Path) -> int:
+        """Bytes on disk; measured anew only if the cache was used since it was last measured."""
+        note = place.with_name(place.name + ".size")
+        with contextlib.suppress(OSError, ValueError):
+            if note.stat().st_mtime > self.used(place):
+                return int(note.read_text())
+        size = tree_size(place)
+        note.write_text(str(size))
+        return size
+
+    def _touch(self, place: Path) -> None:
+        """Note the use, for those who collect garbage."""
+        with contextlib.suppress(OSError):
+            os.utime(place.parent / "id")
 
     def used(self, place: Path) -> float:
         """When the cache was last acquired, in seconds since the epoch."""

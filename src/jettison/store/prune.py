@@ -1,9 +1,9 @@
 """Garbage collection.
 
-Garbage is what nothing leads to: dangling images, records that lost a layer, layers of no record,
-blobs that are remembered for nothing. It always goes. What can be made or fetched again goes when
-it is asked for: everything, what was not used for some time, or the least recently used until the
-rest fits. The blobs of named images never go, nor does anything a lease marks.
+Without being asked for more, it takes what nothing leads to: dangling images, records that lost a
+layer, layers of no record, blobs that are remembered for nothing. If asked, it takes from all that
+can be made or fetched again: everything, what was not used for some time, or the least recently
+used until the rest fits. The blobs of named images never go, nor does anything a lease marks.
 
 The decision and the removal from its place (a rename into ``tmp/``) happen while no lease can be
 marked; the deleting itself, which takes long, happens afterwards.
@@ -40,9 +40,9 @@ _LOG_SECONDS = 7 * 24 * 3600
 class Wish:
     """What to prune.
 
-    ``all``: everything derivable, else only garbage, unless a bound is given. ``until``: only what
-    was not used since (seconds since the epoch). ``max_used_space``: the least recently used, until
-    layers, cache mounts and the blobs of no named image take at most these bytes.
+    ``all``: everything that can be made or fetched again; a bound alone chooses from the same.
+    ``until``: only what was not used since (seconds since the epoch). ``max_used_space``: the
+    least recently used, until layers, cache mounts and blobs of no image take at most these bytes.
     """
 
     all: bool = False
@@ -106,12 +106,12 @@ class Collector:
         recorded = inventory.recorded_layers()
         layers = inventory.layer_items()
         blobs, strays = inventory.blob_items()
+        if self._wish.derivable:
+            self._evict([*layers, *blobs, *strays, *mounts])
+            return
         for item in [*(i for i in layers if i.id not in recorded), *strays]:
             if self._may_go(item):
                 self._take(item)
-        if self._wish.derivable:
-            taken = {item.id for item in self._gone}
-            self._evict([i for i in (*layers, *blobs, *strays, *mounts) if i.id not in taken])
 
     def _evict(self, items: list[Item]) -> None:
         """Take what is derivable: oldest use first, of equal age the upper layers first."""
@@ -154,7 +154,7 @@ class Collector:
         layers, database = self._parts.layers, self._parts.database
         on_disk = set(os.listdir(self._parts.paths.layers))
         gone = {row[0] for row in database.rows("SELECT id FROM layers")} - on_disk
-        lost = [r.key for r in inventory.records if self._is_lost(r, on_disk, inventory)]
+        lost = [r for r in inventory.records if self._is_lost(r, on_disk, inventory)]
         blob_rows = [
             (layer, compression)
             for layer, compression, digest in database.rows(
@@ -169,8 +169,12 @@ class Collector:
             if self._parts.blobs.size(Digest(digest)) is None
         ]
         database.run_many("DELETE FROM layers WHERE id = ?", [(i,) for i in gone])
-        database.run_many("DELETE FROM records WHERE key = ?", [(k,) for k in lost])
-        database.run_many("DELETE FROM parts WHERE key = ?", [(k,) for k in lost])
+        # A record that somebody replaced in the meantime is another one.
+        database.run_many(
+            "DELETE FROM records WHERE key = ? AND layers = ?",
+            [(record.key, " ".join(record.layers)) for record in lost],
+        )
+        database.run(("DELETE FROM parts WHERE key NOT IN (SELECT key FROM records)", ()))
         database.run_many("DELETE FROM layer_blobs WHERE layer = ? AND compression = ?", blob_rows)
         database.run_many("DELETE FROM results WHERE key = ?", [(k,) for k in results])
 
@@ -179,7 +183,7 @@ class Collector:
         is_base = self._parts.layers.is_base
         if any(layer not in on_disk and not is_base(layer) for layer in record.layers):
             return True
-        used = all(map(inventory.uses_layer, record.layers))
+        used = bool(record.layers) and all(map(inventory.uses_layer, record.layers))
         old = self._wish.until is None or record.used < self._wish.until
         return self._wish.all and self._wish.max_used_space is None and old and not used
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from jettison.store.faults import store_faults
 from jettison.store.locks import locked, try_lock
 from jettison.store.paths import Paths
-from jettison.store.remove import remove_tree
+from jettison.store.trees import remove_tree
 
 
 class Staging:

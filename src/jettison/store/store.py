@@ -43,8 +43,8 @@ class Store:
         self.staging = Staging(paths)
         self._database = Database(paths)
         self.blobs = Blobs(paths, self.staging, self.leases)
-        self.layers = Layers(paths, self.staging, self.leases, self._database)
         self._uses = Uses(self._database)
+        self.layers = Layers(paths, self.staging, self.leases, self._database, self._uses)
         self.cache = Cache(self._database, self.layers, self._uses)
         self.layer_blobs = LayerBlobs(self._database, self.blobs, self._uses)
         self.results = Results(self._database, self.blobs, self._uses)
@@ -118,20 +118,19 @@ class Store:
     def _parts(self) -> Parts:
         from jettison.store.inventory import Parts
 
+        # With blobs of its own: a collector's looking at things is no use of them, and it could
+        # not mark them while it holds the lock on leases.
+        blobs = Blobs(self.paths, self.staging, Leases(self.paths))
+        images = Images(blobs, self.names)
         return Parts(
-            self.paths,
-            self._database,
-            self.blobs,
-            self.layers,
-            self.names,
-            self.images,
-            self.cache_mounts,
+            self.paths, self._database, blobs, self.layers, self.names, images, self.cache_mounts
         )
 
     def flush(self) -> None:
         """Write down what is remembered in memory only (it would not be missed)."""
         with contextlib.suppress(StoreError):
             self._uses.flush()
+            self.blobs.flush()
             self.memo.flush()
 
     def close(self) -> None:

@@ -9,6 +9,7 @@ from jettison.store.database import Database
 
 _UPDATES = {
     "records": "UPDATE records SET used = max(used, ?) WHERE key = ?",
+    "layers": "UPDATE layers SET used = max(used, ?) WHERE id = ?",
     "results": "UPDATE results SET used = max(used, ?) WHERE key = ?",
     "layer_blobs": "UPDATE layer_blobs SET used = max(used, ?) WHERE digest = ?",
 }

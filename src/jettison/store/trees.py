@@ -1,4 +1,4 @@
-"""Deleting directory trees that hostile images filled."""
+"""Deleting and measuring directory trees that hostile images filled."""
 
 from __future__ import annotations
 
@@ -75,3 +75,22 @@ def _move_up(inner: int, child: str, top: int, name: str) -> None:
         # Moving a directory writes its "..": without being root, that takes write permission.
         os.chmod(child, 0o700, dir_fd=inner)
         os.rename(child, name, src_dir_fd=inner, dst_dir_fd=top)
+
+
+def tree_size(path: Path) -> int:
+    """Bytes on disk below ``path``; a file with several names in the tree counts once."""
+    total = 0
+    linked: set[int] = set()
+    pending = [os.fspath(path)]
+    while pending:
+        with contextlib.suppress(OSError), os.scandir(pending.pop()) as entries:
+            for entry in entries:
+                status = entry.stat(follow_symlinks=False)
+                if entry.is_dir(follow_symlinks=False):
+                    pending.append(entry.path)
+                elif status.st_nlink > 1:
+                    if status.st_ino in linked:
+                        continue
+                    linked.add(status.st_ino)
+                total += status.st_blocks * 512
+    return total
