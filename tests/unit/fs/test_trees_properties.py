@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -141,24 +142,29 @@ def test_the_kernel_merges_alike(tmp_path: Path) -> None:
     assert show(upper) == show(stack)
 
 
-def test_deep_trees(tmp_path: Path) -> None:
-    """Deeper than Python's stack, and than most paths: up to what the kernel takes."""
-    depth = 1500
+@pytest.fixture
+def deep(tmp_path: Path) -> Iterator[Path]:
+    """1500 directories, each in the other."""
     here = os.open(tmp_path, os.O_RDONLY)
-    for _ in range(depth):
+    for _ in range(1500):
         os.mkdir("d", dir_fd=here)
         inner = os.open("d", os.O_RDONLY, dir_fd=here)
         os.close(here)
         here = inner
     os.close(here)
-    path = "/d" * depth
-    tree = ContextTree(str(tmp_path), PatternList.parse(["x", "!y"]))
+    yield tmp_path
+    subprocess.run(["rm", "-rf", str(tmp_path / "d")], check=True)  # shutil would recurse
+
+
+def test_deep_trees(deep: Path) -> None:
+    """Deeper than Python's stack."""
+    path = "/d" * 1500
+    tree = ContextTree(str(deep), PatternList.parse(["x", "!y"]))
     assert tree.lstat(path) is not None
-    assert sum(1 for _ in tree.walk()) == depth
-    stack = Stack([str(tmp_path)])
+    assert sum(1 for _ in tree.walk()) == 1500
+    stack = Stack([str(deep)])
     assert stack.lstat(path) is not None
     chosen = select(stack, "/", exclude=["x", "!y"])
-    assert sum(1 for _ in contents(stack, chosen.items[0], chosen)) == depth
-    hidden = ContextTree(str(tmp_path), PatternList.parse(["d", "!**/y"]))
+    assert sum(1 for _ in contents(stack, chosen.items[0], chosen)) == 1500
+    hidden = ContextTree(str(deep), PatternList.parse(["d", "!**/y"]))
     assert hidden.children("/") == []
-    subprocess.run(["rm", "-rf", str(tmp_path / "d")], check=True)  # shutil would recurse
