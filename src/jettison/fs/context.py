@@ -90,21 +90,41 @@ class ContextTree:
 
     def _shows_something(self, directory: str) -> bool:
         """Whether anything in an ignored directory is re-included."""
-        assert self._ignore is not None
-        return self._ignore.may_match_below(directory[1:], negated=True) and bool(
-            self.children(directory)
-        )
+        ignore, state = self._ignore, self._state(directory)
+        assert ignore is not None
+        pending = [(directory, state)]
+        while pending:
+            path, state = pending.pop()
+            if state is None or not ignore.may_match_below(path[1:], negated=True):
+                continue
+            try:
+                with os.scandir(self._base + path) as items:
+                    found = [(i.name, i.is_dir(follow_symlinks=False)) for i in items]
+            except OSError as error:
+                raise unreadable(path, error) from None
+            for name, is_dir in found:
+                child = f"{path}/{name}"
+                covered, below = ignore.match(child[1:], state)
+                if not covered:
+                    return True
+                if is_dir:
+                    pending.append((child, below))
+        return False
 
     def _state(self, path: str) -> MatchState | None:
         """What the patterns say of the directory at ``path``; None if there is none."""
-        if path in self._states:
-            return self._states[path]
-        above = self._state(parent_of(path))
-        st = self._stat(path) if above is not None else None
-        state: MatchState | None = None
-        if above is not None and st is not None and stat.S_ISDIR(st.st_mode):
-            state = self._ignore.match(path[1:], above)[1] if self._ignore else ()
-        self._states[path] = state
+        unknown: list[str] = []
+        while path not in self._states:
+            unknown.append(path)
+            path = parent_of(path)
+        state = self._states[path]
+        for path in reversed(unknown):
+            st = self._stat(path) if state is not None else None
+            if state is None or st is None or not stat.S_ISDIR(st.st_mode):
+                state = None
+            elif self._ignore is not None:
+                state = self._ignore.match(path[1:], state)[1]
+            self._states[path] = state
         return state
 
     def _stat(self, path: str) -> os.stat_result | None:

@@ -146,47 +146,55 @@ def contents(tree: Tree, item: Item, selection: Selection) -> Iterator[tuple[str
     if selection.include is None and selection.exclude is None:
         skip = len(item.entry.path.rstrip("/")) + 1
         return ((entry.path[skip:], entry, False) for entry in tree.walk(item.entry.path))
+    return _filtered(tree, item.entry.path, selection)
+
+
+_Frame = tuple[Iterator[Entry], str, MatchState, MatchState]
+"""A directory being read: what is left of it, the prefix of its names, and its match states."""
+
+
+def _filtered(tree: Tree, top: str, selection: Selection) -> Iterator[tuple[str, Entry, bool]]:
     include, exclude = selection.include, selection.exclude
-    return _Filter(tree, include, exclude).below(
-        item.entry.path,
-        "",
-        include.start if include else (),
-        exclude.start if exclude else (),
-    )
+    frames: list[_Frame] = [
+        (
+            iter(tree.children(top)),
+            "",
+            include.start if include else (),
+            exclude.start if exclude else (),
+        )
+    ]
+    implied: list[tuple[int, str, Entry]] = []  # directories not copied yet, with their depth
+    while frames:
+        entries, prefix, included, excluded = frames[-1]
+        entry = next(entries, None)
+        if entry is None:
+            frames.pop()
+            continue
+        while implied and implied[-1][0] >= len(frames):
+            implied.pop()
+        name = prefix + entry.name
+        taken, left_out = True, False
+        if include is not None:
+            taken, included = include.match(name, included)
+        if exclude is not None:
+            left_out, excluded = exclude.match(name, excluded)
+        if taken and not left_out:
+            for _, parent_name, parent in implied:
+                yield parent_name, parent, True
+            implied.clear()
+            yield name, entry, False
+        elif entry.is_dir and _may_take_below(name, left_out, selection):
+            implied.append((len(frames), name, entry))
+        else:
+            continue
+        if entry.is_dir:
+            frames.append((iter(tree.children(entry.path)), f"{name}/", included, excluded))
 
 
-@dataclass(slots=True)
-class _Filter:
-    tree: Tree
-    include: PatternList | None
-    exclude: PatternList | None
-
-    def below(
-        self, path: str, prefix: str, include: MatchState, exclude: MatchState
-    ) -> Iterator[tuple[str, Entry, bool]]:
-        for entry in self.tree.children(path):
-            relative = prefix + entry.name
-            taken, included = True, include
-            left_out, excluded = False, exclude
-            if self.include is not None:
-                taken, included = self.include.match(relative, include)
-            if self.exclude is not None:
-                left_out, excluded = self.exclude.match(relative, exclude)
-                taken = taken and not left_out
-            if taken:
-                yield relative, entry, False
-            if not entry.is_dir or not (taken or self._may_take_below(relative, left_out)):
-                continue
-            implied = not taken
-            for inner in self.below(entry.path, relative + "/", included, excluded):
-                if implied:
-                    yield relative, entry, True
-                    implied = False
-                yield inner
-
-    def _may_take_below(self, relative: str, left_out: bool) -> bool:
-        """Whether it is worth looking into a directory that is not taken itself."""
-        if left_out:
-            assert self.exclude is not None
-            return self.exclude.may_match_below(relative, negated=True)
-        return self.include is None or self.include.may_match_below(relative, negated=False)
+def _may_take_below(name: str, left_out: bool, selection: Selection) -> bool:
+    """Whether it is worth looking into a directory that is not taken itself."""
+    if left_out:
+        return selection.exclude is not None and selection.exclude.may_match_below(
+            name, negated=True
+        )
+    return selection.include is None or selection.include.may_match_below(name, negated=False)

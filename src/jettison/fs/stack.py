@@ -63,11 +63,13 @@ class Stack:
 
         Empty if there is no directory there (a link to one is none).
         """
-        known = self._parts.get(path)
-        if known is None:
-            above = self.parts(parent_of(path))
+        unknown: list[str] = []
+        while (known := self._parts.get(path)) is None:
+            unknown.append(path)
+            path = parent_of(path)
+        for path in reversed(unknown):
             name = path.rpartition("/")[2]
-            known = tuple(_merged(f"{part}/{name}" for part in above)) if above else ()
+            known = tuple(_merged(f"{part}/{name}" for part in known)) if known else ()
             self._parts[path] = known
         return known
 

@@ -90,7 +90,7 @@ class Upper:
         Those that are missing get ``owner``, ``mode`` and ``mtime`` (seconds; None: now), others
         stay as they are. Returns the resolved path. Raises PathError if a file is in the way.
         """
-        where = self.resolve(path)
+        where = self.resolve(trees.clean(path))
         missing: list[str] = []
         at = where
         while (entry := self.lstat(at)) is None:
@@ -126,21 +126,24 @@ class Upper:
 
     def copy_up(self, path: str) -> str:
         """Have the existing directory at ``path`` in the layer; returns where it is."""
-        real = self.real(path)
-        if path in self._directories:
-            return real
-        entry = self.below.lstat(path)
-        if entry is None or not entry.is_dir:
-            raise PathError(f"{path}: not a directory")
-        above = self.copy_up(parent_of(path))
-        with writing(path):
-            # To users nothing changed yet, so the parent keeps its time.
-            before = os.lstat(above).st_mtime_ns
-            os.mkdir(real, 0o700)
-            _copy_metadata(entry, real)
-            set_mtime(above, before)
-        self._directories.add(path)
-        return real
+        missing: list[str] = []
+        at = path
+        while at not in self._directories:
+            missing.append(at)
+            at = parent_of(at)
+        for new in reversed(missing):
+            entry = self.below.lstat(new)
+            if entry is None or not entry.is_dir:
+                raise PathError(f"{new}: not a directory")
+            above, real = self.real(parent_of(new)), self.real(new)
+            with writing(new):
+                # To users nothing changed yet, so the parent keeps its time.
+                before = os.lstat(above).st_mtime_ns
+                os.mkdir(real, 0o700)
+                _copy_metadata(entry, real)
+                set_mtime(above, before)
+            self._directories.add(new)
+        return self.real(path)
 
     # Everything else
 
