@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
 from tests.integration.support.certs import Pair, make_ca, make_server_pair
 from tests.integration.support.faults import FaultProxy, run_fault_proxy
 from tests.integration.support.layouts import Layout, busybox_layout

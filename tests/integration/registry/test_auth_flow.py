@@ -208,6 +208,22 @@ def test_a_token_that_ends_early_is_renewed(
         assert len(token_server.requests) == asked + 1
 
 
+def test_a_token_that_ends_during_an_upload_is_renewed_and_the_body_sent_again(
+    token_registry: Registry, token_server: TokenServer, image: Layout, store: Store
+) -> None:
+    with run_fault_proxy(token_registry.host) as proxy:
+        known = Fixed.of(proxy.host, USER, PASSWORD)
+        challenge = f'Bearer realm="{token_server.url}/token",service="test-service"'
+        refusal = Fault(status=401, headers={"WWW-Authenticate": challenge})
+        proxy.on("PUT", "/blobs/uploads/", refusal)
+        send(FAST, known, image, f"{proxy.host}/private/late:1")
+        assert proxy.count("PUT", "/blobs/uploads/") == 4  # a config and two layers, one twice
+        pulled(FAST, known, f"{proxy.host}/private/late:1", store)
+        proxy.on("PUT", "/blobs/uploads/", refusal, times=99)
+        with pytest.raises(AuthError, match="asks for a login again and again"):
+            send(FAST, known, image, f"{proxy.host}/private/never:1")
+
+
 def test_credentials_stay_behind_when_another_host_is_named(
     tls_registry: Registry, certs: Settings, authority: Pair, image: Layout, tmp_path: Path
 ) -> None:

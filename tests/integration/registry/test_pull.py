@@ -191,6 +191,17 @@ def test_a_mirror_is_asked_first_and_may_fail(
     assert {r.path.split("/")[2] for r in faulty.requests} == {"cache"}
 
 
+def test_a_mirror_that_cannot_be_reached_is_not_asked_again(
+    registry: Registry, faulty: FaultProxy, multi: Layout
+) -> None:
+    faulty.on("HEAD", "", Fault(drop=True), times=9)
+    settings = Settings(mirrors={registry.host: (faulty.host,)}, attempts=1)
+    with RegistryClient(settings) as client:
+        for _ in range(3):
+            assert client.resolve(ref(registry.name("multi:1"))).mediaType == INDEX
+    assert len(faulty.requests) == 1
+
+
 def test_without_a_working_mirror_the_registry_itself_is_asked(
     registry: Registry, multi: Layout
 ) -> None:

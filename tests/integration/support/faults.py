@@ -27,7 +27,8 @@ class Fault:
     replace those of the registry's answer, ``body`` alone its body (a function of it). ``cut`` is
     the number of bytes of the answer's body after which the connection is cut, ``stall`` the
     seconds of silence after these bytes. ``endless`` repeats the body. ``cut_request`` cuts after
-    so many bytes of the request's body were handed on.
+    so many bytes of the request's body were handed on; ``drop`` answers nothing at all.
+    ``no_range`` hides from the registry that only a part is asked for.
     """
 
     status: int | None = None
@@ -38,6 +39,7 @@ class Fault:
     endless: bool = False
     cut_request: int | None = None
     no_range: bool = False
+    drop: bool = False
 
 
 @dataclass(frozen=True)
@@ -106,6 +108,9 @@ class _Handler(BaseHTTPRequestHandler):
     def forward(self) -> None:
         headers = {key.lower(): value for key, value in self.headers.items()}
         fault = self.proxy.take(Request(self.command, self.path, headers))
+        if fault.drop:
+            self.cut()
+            return
         if fault.status is not None:
             self.drain()
             self.reply(fault.status, dict(fault.headers), fault.body or b"", fault)
