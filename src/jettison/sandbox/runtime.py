@@ -124,13 +124,30 @@ class Runtime:
 def _write_config(path: str, config: dict[str, Any]) -> None:
     try:
         data = json.dumps(config, ensure_ascii=False).encode()
-    except UnicodeEncodeError as error:
-        text = str(error.object)[max(0, error.start - 20) : error.end + 20]
-        raise SandboxError(
-            f"a command, variable or path of a container must be UTF-8: …{text!r}…"
-        ) from None
+    except UnicodeEncodeError:
+        raise SandboxError(f"{_not_utf8(config['process'])} is not UTF-8") from None
     with open(path, "wb") as file:
         file.write(data)
+
+
+def _not_utf8(process: dict[str, Any]) -> str:
+    """Which part of a container cannot be said in JSON; never a value, which may be secret."""
+    for index, argument in enumerate(process["args"]):
+        if not _is_utf8(argument):
+            return f"argument {index} of the command"
+    for variable in process["env"]:
+        if not _is_utf8(variable):
+            name = variable.partition("=")[0].encode(errors="replace").decode()
+            return f"the environment variable {name}"
+    return "a path given to the container"
+
+
+def _is_utf8(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _without_cgroups(name: str) -> list[str]:

@@ -249,7 +249,13 @@ def test_program_that_cannot_run(
 def test_argument_that_is_not_utf8(lab: Lab) -> None:
     result = lab.run("/bin/echo", "a\udcffb")
     assert result.error is not None
-    assert "must be UTF-8" in result.error.message
+    assert result.error.message == "argument 1 of the command is not UTF-8"
+
+
+def test_variable_that_is_not_utf8_is_named_without_its_value(lab: Lab) -> None:
+    result = lab.run("/bin/true", env=(("TOKEN", "hush\udcff"),))
+    assert result.error is not None
+    assert result.error.message == "the environment variable TOKEN is not UTF-8"
 
 
 def test_without_upper_changes_are_thrown_away(lab: Lab) -> None:
