@@ -6,6 +6,7 @@ Everything in it can be made anew, so a damaged or outdated file is replaced, ne
 from __future__ import annotations
 
 import contextlib
+import os
 import threading
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -51,6 +52,7 @@ class Database:
 
     def __init__(self, paths: Paths) -> None:
         self._path = paths.database
+        self._draft = paths.locks / "cache.db.new"
         self._creation = paths.lock("database")
         self._lock = threading.RLock()
         self._connection: sqlite3.Connection | None = None
@@ -90,9 +92,9 @@ class Database:
         with self._lock:
             try:
                 if self._connection is None:
-                    self._connection = _open(self._path, self._creation)
+                    self._connection = _open(self._path, self._draft, self._creation)
                 yield self._connection
-            except sqlite3.Error as error:
+            except (sqlite3.Error, OSError) as error:
                 raise StoreError(
                     f"{self._path}: {error}",
                     hint="the file holds only what can be made anew; if this stays, remove it",
@@ -110,11 +112,16 @@ def _transaction(connection: sqlite3.Connection) -> Iterator[None]:
     connection.execute("COMMIT")
 
 
-def _open(path: Path, creation: Path) -> sqlite3.Connection:
+def _open(path: Path, draft: Path, creation: Path) -> sqlite3.Connection:
+    """A connection to a database of this version; one that is not is replaced.
+
+    A database appears whole and in WAL mode, by a rename: who finds a file need not wait for
+    whoever makes it.
+    """
     import sqlite3
 
     with contextlib.suppress(sqlite3.DatabaseError):
-        if path.exists() and (connection := _current(path)) is not None:
+        if (connection := _current(path)) is not None:
             return connection
     with locked(creation):
         try:
@@ -124,8 +131,11 @@ def _open(path: Path, creation: Path) -> sqlite3.Connection:
         except sqlite3.DatabaseError:  # not a database, or a damaged one
             connection = None
         if connection is None:
+            _discard(draft)
+            _create(draft)
             _discard(path)
-            connection = _create(path)
+            os.rename(draft, path)
+            connection = _connect(path)
         return connection
 
 
@@ -135,39 +145,41 @@ def _connect(path: Path) -> sqlite3.Connection:
     connection = sqlite3.connect(
         path, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False
     )
-    try:
-        connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute("PRAGMA synchronous = NORMAL")
-    except BaseException:
-        connection.close()
-        raise
+    connection.execute("PRAGMA synchronous = NORMAL")
     return connection
 
 
 def _current(path: Path) -> sqlite3.Connection | None:
     """A connection, if the file has the schema of this version; None if an older one or none."""
+    if not path.exists():
+        return None
     connection = _connect(path)
-    (version,) = connection.execute("PRAGMA user_version").fetchone()
-    if version == VERSION:
-        return connection
-    connection.close()
+    version = 0
+    try:
+        (version,) = connection.execute("PRAGMA user_version").fetchone()
+    finally:
+        if version != VERSION:
+            connection.close()
     if version > VERSION:
         raise StoreError(
             f"{path} was written by a newer jettison",
             hint="use that one, or another directory (JETTISON_ROOT)",
         )
-    return None
+    return connection if version == VERSION else None
 
 
-def _create(path: Path) -> sqlite3.Connection:
+def _create(path: Path) -> None:
     connection = _connect(path)
-    with _transaction(connection):
-        for statement in _SCHEMA.split(";"):
-            connection.execute(statement)
-        connection.execute(f"PRAGMA user_version = {VERSION}")
-    return connection
+    try:
+        with _transaction(connection):
+            for statement in _SCHEMA.split(";"):
+                connection.execute(statement)
+            connection.execute(f"PRAGMA user_version = {VERSION}")
+        connection.execute("PRAGMA journal_mode = WAL")
+    finally:
+        connection.close()
 
 
 def _discard(path: Path) -> None:
-    for suffix in ("", "-wal", "-shm"):
+    for suffix in ("-wal", "-shm", ""):
         path.with_name(path.name + suffix).unlink(missing_ok=True)

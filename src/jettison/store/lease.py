@@ -70,7 +70,10 @@ class Leases:
         with store_faults("cannot collect garbage"), locked(self._gc):
             marks: set[str] = set()
             for path in self._directory.iterdir():
-                fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+                try:
+                    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+                except FileNotFoundError:  # it ended just now
+                    continue
                 try:
                     if try_lock(fd):
                         path.unlink(missing_ok=True)

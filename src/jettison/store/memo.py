@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Callable
 
 from jettison.store.database import Database
 
@@ -28,8 +29,9 @@ _LIMIT = 1_000_000
 class Memo:
     """Digests by what ``stat`` says of a file."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, now_ns: Callable[[], int] = time.time_ns) -> None:
         self._database = database
+        self._now_ns = now_ns
         self._lock = threading.Lock()
         self._loaded: dict[tuple[int, int], dict[int, tuple[int, int, int, str]]] = {}
         self._racy: set[StatKey] = set()
@@ -46,14 +48,14 @@ class Memo:
             entry = entries.get(ino)
             if entry is not None and list(entry[:3]) == facts:
                 return entry[3]
-            if _is_racy(key, time.time_ns()):
+            if _is_racy(key, self._now_ns()):
                 self._racy.add(key)
             return None
 
     def put(self, key: StatKey, digest: str) -> None:
         """Remember the digest of the file that looked like ``key`` before it was read."""
         with self._lock:
-            if key in self._racy or _is_racy(key, time.time_ns()):
+            if key in self._racy or _is_racy(key, self._now_ns()):
                 return
             dev, ino, size, mtime, ctime = key
             block = (dev, ino >> _BLOCK_BITS)

@@ -11,6 +11,18 @@ def key_of(path: Path) -> StatKey:
     return s.st_dev, s.st_ino, s.st_size, s.st_mtime_ns, s.st_ctime_ns
 
 
+class Clock:
+    now = 1_700_000_000_123_456_789
+
+    def __call__(self) -> int:
+        return self.now
+
+
+def clocked(store: Store) -> tuple[Memo, Clock]:
+    clock = Clock()
+    return Memo(store._database, clock), clock
+
+
 def old_key(ino: int = 7, size: int = 3) -> StatKey:
     then = time.time_ns() - 3_600_000_000_001
     return 1, ino, size, then, then
@@ -40,24 +52,30 @@ def test_kept_beyond_the_process(tmp_path: Path) -> None:
             assert store.memo.get((other[0], other[1], other[2], other[3], other[4])) is None
 
 
-def test_a_file_written_just_now_is_not_trusted(store: Store, tmp_path: Path) -> None:
-    file = tmp_path / "f"
-    file.write_text("one")
-    key = key_of(file)
-    assert store.memo.get(key) is None
-    store.memo.put(key, "d")
-    assert store.memo.get(key) is None
+def test_a_file_written_just_now_is_not_trusted(store: Store) -> None:
+    memo, clock = clocked(store)
+    key = (1, 2, 3, clock.now - 5_000_000, clock.now - 10**12)
+    assert memo.get(key) is None
+    memo.put(key, "d")
+    assert memo.get(key) is None
 
 
-def test_slow_hashing_does_not_make_a_racy_file_safe(store: Store, tmp_path: Path) -> None:
+def test_slow_hashing_does_not_make_a_racy_file_safe(store: Store) -> None:
     # The file may have changed during the hashing, in the tick it was looked at.
-    file = tmp_path / "f"
-    file.write_text("one")
-    key = key_of(file)
-    assert store.memo.get(key) is None
-    time.sleep(0.05)
-    store.memo.put(key, "d")
-    assert store.memo.get(key) is None
+    memo, clock = clocked(store)
+    key = (1, 2, 3, clock.now - 10**12, clock.now - 5_000_000)
+    assert memo.get(key) is None
+    clock.now += 10**9
+    memo.put(key, "d")
+    assert memo.get(key) is None
+
+
+def test_a_file_that_was_old_when_it_was_looked_at_is_trusted(store: Store) -> None:
+    memo, clock = clocked(store)
+    key = (1, 2, 3, clock.now - 30_000_000, clock.now - 30_000_000)
+    assert memo.get(key) is None
+    memo.put(key, "d")
+    assert memo.get(key) == "d"
 
 
 def test_whole_seconds_mean_a_coarse_clock(store: Store, tmp_path: Path) -> None:
