@@ -141,14 +141,14 @@ def _dockerfile_path(directory: str, dockerfile: str | None, *, local: bool) -> 
     if dockerfile is not None:
         # As with docker: relative to the working directory, but inside a fetched context.
         path = dockerfile if local else os.path.join(directory, dockerfile.lstrip("/"))
-        if os.path.isfile(path):
-            return path
-        candidates = [path]
+        head, name = os.path.split(path)
+        # BuildKit reads ``dockerfile`` if ``Dockerfile`` is asked for and absent.
+        candidates = [path, os.path.join(head, _NAMES[1])] if name == _NAMES[0] else [path]
     else:
         candidates = [os.path.join(directory, name) for name in _NAMES]
-        for path in candidates:
-            if os.path.isfile(path):
-                return path
+    for path in candidates:
+        if os.path.isfile(path):
+            return path
     raise NotFoundError(
         f"failed to read dockerfile: open {candidates[0]}: no such file or directory",
         hint="name it with -f, or run the build where it is",

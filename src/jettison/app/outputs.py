@@ -29,7 +29,7 @@ _OPTIONS = {
     "docker": _COMMON | {"tar"},
     "image": _COMMON | {"push", "store", "unpack"},
     "registry": _COMMON,
-    "tar": {"rewrite-timestamp"},
+    "tar": {"platform-split"},
     "local": {"platform-split"},
 }
 
@@ -137,22 +137,24 @@ class Outputs:
             write_archive(package, out)
 
     def _write_trees(self, output: Output, packer: Packer) -> None:
-        from jettison.export.rootfs import write_directory
+        from jettison.export.rootfs import write_directory, write_trees
         from jettison.fs.tarwrite import write_tree
 
-        trees = packer.trees()
+        trees = [(str(p).replace("/", "_"), tree, mtime) for p, tree, mtime in packer.trees()]
         split = output.options.get("platform-split")
         apart = len(trees) > 1 if split is None else split == "true"
         assert output.dest is not None
         if output.type == "local":
-            for platform, tree in trees:
-                folder = str(platform).replace("/", "_")
-                write_directory(tree, os.path.join(output.dest, folder) if apart else output.dest)
+            for folder, tree, mtime in trees:
+                place = os.path.join(output.dest, folder) if apart else output.dest
+                write_directory(tree, place, mtime=mtime)
             return
-        if apart:
-            raise UsageError("output type tar holds one platform", hint="use type=local or oci")
         with self._file(output.dest) as out:
-            write_tree(trees[0][1], out)
+            mtime = trees[0][2]
+            if apart:
+                write_trees([(name, tree) for name, tree, _ in trees], out, mtime=mtime)
+            else:
+                write_tree(trees[0][1], out, mtime=mtime)
 
     def _push(self, packed: Packed, names: Sequence[str]) -> None:
         from jettison.app.registries import registry_client

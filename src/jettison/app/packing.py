@@ -11,7 +11,7 @@ from jettison.app.session import Session
 from jettison.errors import Cancelled, JettisonError, NotFoundError
 from jettison.export.archive import DockerImage, Package
 from jettison.export.assemble import Image, Layer, NewEntry, assemble, index_of
-from jettison.export.layers import in_dialect, layer_blob, recompressed
+from jettison.export.layers import MEDIA_TYPES, in_dialect, layer_blob, recompressed
 from jettison.fs.compress import Compression
 from jettison.model.digest import Digest, parse_digest, sha256_digest
 from jettison.model.oci import Descriptor
@@ -114,8 +114,8 @@ class Packer:
             known = self._packed[options] = self._pack(options)
         return known
 
-    def trees(self) -> list[tuple[Platform, Stack]]:
-        """The file system of each image, with all layers on disk."""
+    def trees(self) -> list[tuple[Platform, Stack, int | None]]:
+        """The file system of each image, with all layers on disk, and the epoch for its times."""
         from jettison.fs.stack import Stack
 
         trees = []
@@ -123,7 +123,7 @@ class Packer:
             layers = self._layers(image)
             self._unpack_base(image)
             paths = [str(self._store.layers.path(layer)) for layer in layers]
-            trees.append((image.platform, Stack(paths)))
+            trees.append((image.platform, Stack(paths), image.epoch))
         return trees
 
     def _layers(self, image: ImagePlan) -> tuple[str, ...]:
@@ -137,7 +137,7 @@ class Packer:
         )
         if len(images) == 1:
             return Packed(images, images[0].descriptor, None, origins)
-        index, root = index_of(images, annotations=annotations, oci=options.oci)
+        index, root = index_of(images, annotations={}, oci=options.oci)
         return Packed(images, root, index, origins)
 
     def _image(
@@ -204,7 +204,7 @@ class Packer:
         layers = []
         for diff_id, blob in zip(base.diff_ids, base.layers, strict=True):
             source: BlobSource = _StoreFirst(self._store, base.origin)
-            if options.force:
+            if options.force and _wants(blob, options.compression):
                 with source.open_blob(blob) as stream:
                     blob = recompressed(self._store, stream, diff_id, options.compression)
                 source = self._store.blobs
@@ -224,6 +224,11 @@ class Packer:
 
             prefix = "user" if self._session.rootless else "trusted"
             ImageUnpacker(self._store, Silent(), self._cancel, prefix).unpack(plan.base, "base")
+
+
+def _wants(blob: Descriptor, compression: Compression) -> bool:
+    """Whether a base's layer has another compression than the one that is forced."""
+    return in_dialect(blob, oci=True).mediaType != MEDIA_TYPES[compression.kind]
 
 
 def _made_on(snapshot: tuple[str, ...], number: int, plan: ImagePlan) -> tuple[str, ...]:

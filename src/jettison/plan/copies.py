@@ -64,6 +64,7 @@ class _Copier:
             chmod=self._chmod or None,
             parents=instruction.parents,
             exclude=instruction.exclude,
+            link=linked,
         )
         build.describe(step, instruction, name)
         result: Step = step

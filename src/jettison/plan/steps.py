@@ -117,6 +117,8 @@ class Copy(Step):
     chmod: str | None = None
     parents: bool = False
     exclude: tuple[str, ...] = ()
+    link: bool = False
+    """The result may be laid on any root (COPY --link), so it shares no file with other layers."""
 
 
 @dataclass(frozen=True, eq=False, slots=True, kw_only=True)

@@ -12,7 +12,7 @@ from jettison.fs.modes import Mode, parse_mode
 from jettison.fs.owners import resolve_chown, resolve_workdir_owner
 from jettison.fs.select import Item, Selection
 from jettison.fs.stack import Stack
-from jettison.fs.tree import Tree
+from jettison.fs.tree import Subtree, Tree
 from jettison.fs.upper import Upper
 from jettison.plan.steps import (
     BindMount,
@@ -118,7 +118,7 @@ class _Copier:
                 chown=self.chown,
                 chmod=self.chmod,
                 reset_owner=source.reset_owner,
-                hardlink=immutable,
+                hardlink=immutable and not self.step.link,
             )
 
     def _tree(self, source: PathSource) -> tuple[Tree, bool]:
@@ -135,7 +135,10 @@ class _Copier:
         directory = self.staging.path / f"archive-{self.archives}"
         directory.mkdir(mode=0o755)
         unpacked = unpack_archive(
-            archive.entry.real, str(directory), in_user_namespace=self.rootless
+            archive.entry.real,
+            str(directory),
+            below=Subtree(self.upper, self.upper.resolve(self.step.dest)),
+            in_user_namespace=self.rootless,
         )
         merge_archive(
             Stack([str(directory)]),

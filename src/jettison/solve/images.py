@@ -111,9 +111,7 @@ class ImageUnpacker:
             self._store.blobs.open_blob(image.layers[number]) as blob,
         ):
             reader = _Hashing(open_decompressed(blob), self._cancel)
-            unpack_layer(
-                reader, str(staging.upper), below, xattr_prefix=f"{self._xattr_prefix}.overlay."
-            )
+            unpack_layer(reader, str(staging.upper), below, xattr_prefix=self._xattr_prefix)
             reader.drain()
             if reader.digest() != image.diff_ids[number]:
                 raise ImageError(
