@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections.abc import Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -55,10 +56,9 @@ class Ahead:
     def _compress(self, layer: str, below: tuple[str, ...], compression: Compression) -> None:
         from jettison.export.layers import layer_blob
 
-        try:
+        # What fails here the export makes, or says what is wrong with it.
+        with contextlib.suppress(Cancelled, JettisonError):
             layer_blob(self._store, layer, below, compression, progress=self._stop_if_asked)
-        except (Cancelled, JettisonError):
-            pass  # the export makes it, or says what is wrong
 
     def _stop_if_asked(self, _: int) -> None:
         if self._cancel.is_set() or self._stop.is_set():

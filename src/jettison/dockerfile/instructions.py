@@ -8,8 +8,12 @@ them, because they are resolved against the state of the stage in which the inst
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from jettison.model.span import Span
+
+if TYPE_CHECKING:
+    from jettison.dockerfile.ast import Ast, Node
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +21,8 @@ class Heredoc:
     """A here-document: ``name`` is its delimiter, ``expand`` false if that was quoted.
 
     ``content`` is the body with ``<<-`` tabs already removed, every line ending in a newline.
-    ``descriptor`` is N of ``N<<EOF`` (0 if none is written).
+    ``descriptor`` is N of ``N<<EOF`` (0 if none is written). ``raw`` is the body as written,
+    ``line`` the line on which it begins.
     """
 
     name: str
@@ -25,6 +30,8 @@ class Heredoc:
     expand: bool
     chomp: bool
     descriptor: int = 0
+    raw: str = ""
+    line: int = field(default=0, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,10 +53,14 @@ class ArgValue:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Instruction:
-    """``text`` is the instruction as written, continuations joined (``COPY a b``)."""
+    """``text`` is the instruction as written, continuations joined (``COPY a b``).
+
+    ``node`` is what it was made of: the keyword as written, positions, comments above it.
+    """
 
     span: Span
     text: str
+    node: Node | None = field(default=None, repr=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,7 +102,11 @@ class Label(Instruction):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mount:
-    """One ``RUN --mount``, values unexpanded; what is not written is None (or empty)."""
+    """One ``RUN --mount``; what is not written is None (or empty).
+
+    Before expansion values are as written. After it ``type`` and ``sharing`` are lower case,
+    ``mode`` is octal, ``uid`` and ``gid`` are decimal, ``size`` is decimal bytes.
+    """
 
     type: str = "bind"
     source: str | None = None
@@ -112,7 +127,7 @@ class Mount:
 class Run(Instruction):
     command: ShellWords
     mounts: tuple[Mount, ...] = ()
-    """Mounts as typed when no value held a variable; see `mount_texts`."""
+    """Mounts before expansion: values are as written, ``from_`` is final; see `mount_texts`."""
     mount_texts: tuple[str, ...] = ()
     """The ``--mount`` values as written; `mounts.parse_mount` types one after expansion."""
     network: str | None = None
@@ -154,6 +169,7 @@ class User(Instruction):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Expose(Instruction):
     ports: tuple[str, ...]
+    """Words as written, sorted (BuildKit's order in the history)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -183,7 +199,10 @@ class Entrypoint(Instruction):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Healthcheck(Instruction):
-    """``test`` is ("NONE",), ("CMD", …) or ("CMD-SHELL", text); durations in nanoseconds."""
+    """``test`` is ("NONE",), ("CMD", …) or ("CMD-SHELL", text); durations in nanoseconds.
+
+    What is not written, or 0, is 0: the runtime's default.
+    """
 
     test: tuple[str, ...]
     interval: int = 0
@@ -226,3 +245,4 @@ class Dockerfile:
     directives: dict[str, str]
     global_args: tuple[Arg, ...]
     stages: tuple[Stage, ...]
+    ast: Ast | None = field(default=None, repr=False, compare=False)
