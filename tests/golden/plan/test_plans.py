@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from jettison.dockerfile.parse import parse
 
+from jettison.dockerfile.parse import parse
 from jettison.errors import NotFoundError
 from jettison.model.digest import Digest, sha256_digest
 from jettison.model.event import Silent

@@ -6,15 +6,14 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from jettison.dockerfile.parse import parse
 
+from jettison.dockerfile.parse import parse
 from jettison.errors import NotFoundError
 from jettison.model.digest import sha256_digest
 from jettison.model.event import Event, Warned
 from jettison.model.oci import Descriptor, History, ImageConfig, RootFS, RunConfig
 from jettison.model.platform import Platform
 from jettison.model.source import ResolvedImage
-from jettison.model.span import SourceText
 from jettison.plan.options import PlanOptions
 from jettison.plan.planner import plan
 from jettison.plan.steps import BuildPlan
@@ -94,7 +93,7 @@ def planned(images: Images, warnings: Warnings) -> Callable[..., BuildPlan]:
 
     def make(text: str, **options: Any) -> BuildPlan:
         options.setdefault("build_platform", AMD64)
-        dockerfile = parse(SourceText("Dockerfile", text))
+        dockerfile = parse(text, "Dockerfile")
         return plan(dockerfile, PlanOptions(**options), images, warnings)
 
     return make

@@ -5,11 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from jettison.dockerfile.parse import parse
 
+from jettison.dockerfile.parse import parse
 from jettison.errors import JettisonError
 from jettison.model.platform import parse_platform
-from jettison.model.span import SourceText
 from jettison.plan.needed import needed_images
 from jettison.plan.options import NamedImage, NamedLocal, PlanOptions
 
@@ -20,7 +19,7 @@ def needed(text: str, **options: Any) -> list[str]:
     asked = PlanOptions(build_platform=AMD64, **options)
     return [
         f"{name.reference} {name.platform}"
-        for name in needed_images(parse(SourceText("Dockerfile", text)), asked)
+        for name in needed_images(parse(text, "Dockerfile"), asked)
     ]
 
 
