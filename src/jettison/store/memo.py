@@ -50,6 +50,8 @@ class Memo:
                 return entry[3]
             if _is_racy(key, self._now_ns()):
                 self._racy.add(key)
+            else:
+                self._racy.discard(key)
             return None
 
     def put(self, key: StatKey, digest: str) -> None:
