@@ -76,7 +76,8 @@ def make_platform(os: str, architecture: str, variant: str = "", os_version: str
 
 
 def parse_platform(text: str, default: Platform | None = None) -> Platform:
-    """Parse ``os``, ``arch``, ``os/arch`` or ``os/arch/variant``; an ``os`` may be ``os(version)``.
+    """Parse ``os``, ``arch``, ``arch/variant``, ``os/arch`` or ``os/arch/variant``; an ``os`` may
+    be ``os(version)``.
 
     ``default`` (linux/amd64 unless given) supplies what a one-word platform leaves out.
     Raises JettisonError for anything else (containerd ``platforms.Parse``).
@@ -91,6 +92,8 @@ def parse_platform(text: str, default: Platform | None = None) -> Platform:
         raise JettisonError(
             f"invalid platform {text!r}", hint="a platform looks like linux/amd64 or linux/arm/v7"
         )
+    if len(parts) == 2 and (parts[0] in _ARCHITECTURES or parts[0] in _ARCH_ALIASES):
+        return make_platform(default.os, parts[0], parts[1])
     if len(parts) > 1:
         variant = parts[2] if len(parts) == 3 else ""
         return make_platform(parts[0], parts[1], variant, version)
