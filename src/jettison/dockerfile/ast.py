@@ -9,8 +9,10 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from dataclasses import dataclass, field
+from typing import TypedDict
 
 from jettison.dockerfile.instructions import Heredoc
+from jettison.dockerfile.text import SPACE
 from jettison.errors import DockerfileError
 from jettison.model.span import SourceText, Span
 
@@ -82,6 +84,14 @@ class Word:
     offset: int
 
 
+class Written(TypedDict):
+    """The fields that every typed instruction takes from its node."""
+
+    span: Span
+    text: str
+    node: Node
+
+
 @dataclass(frozen=True, slots=True)
 class Node:
     """An instruction.
@@ -115,8 +125,17 @@ class Node:
 
     @property
     def text(self) -> str:
-        """The instruction without its here-documents, continuations joined, not trimmed."""
+        """The instruction without its here-documents, continuations joined."""
+        return self.untrimmed.rstrip(SPACE)
+
+    @property
+    def untrimmed(self) -> str:
+        """Like `text`, with the blanks at its end (ONBUILD stores them)."""
         return self.joined.text[self.keyword.offset :]
+
+    def written(self) -> Written:
+        """Keyword arguments for the instruction that this node is."""
+        return {"span": self.span, "text": self.text, "node": self}
 
     def error(
         self, message: str, at: Word | None = None, hint: str | None = None

@@ -84,8 +84,8 @@ def detect_syntax(source: SourceText) -> Directive | None:
             if split[0] == "syntax":
                 value = split[1].partition(" ")[0]
                 return Directive("syntax", value, Span(source, number, 1, number))
-    named = _json_syntax(text) if text.lstrip().startswith("{") else None
-    return Directive("syntax", named, Span(source, first, 1, first)) if named else None
+    selected = _json_syntax(text) if text.lstrip().startswith("{") else None
+    return Directive("syntax", selected, Span(source, first, 1, first)) if selected else None
 
 
 def _json_syntax(text: str) -> str | None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from jettison.dockerfile.expand import ExpansionError, Lexer
 from jettison.dockerfile.instructions import Heredoc, ShellWords
+from jettison.dockerfile.lexer import ExpansionError, Lexer
 from jettison.dockerfile.text import expression
 
 
@@ -83,7 +83,7 @@ def script(command: ShellWords) -> Script:
     A here-document alone is the script; beside other text it is left to the shell, whose business
     its expansion then is (BuildKit's ``dispatchRun``).
     """
-    text = command.words[0]
+    text = " ".join(command.words)
     if not command.heredocs:
         return Script(text)
     if _is_opener(text):

@@ -77,6 +77,8 @@ class ShellWords:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class From(Instruction):
+    """A FROM: the base of a stage."""
+
     image: str
     name: str | None = None
     """Stage name, lower-cased."""
@@ -87,16 +89,22 @@ class From(Instruction):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Arg(Instruction):
+    """An ARG."""
+
     values: tuple[ArgValue, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Env(Instruction):
+    """An ENV."""
+
     values: tuple[KeyValue, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Label(Instruction):
+    """A LABEL."""
+
     values: tuple[KeyValue, ...]
 
 
@@ -125,6 +133,8 @@ class Mount:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run(Instruction):
+    """A RUN."""
+
     command: ShellWords
     mounts: tuple[Mount, ...] = ()
     """Mounts before expansion: values are as written, ``from_`` is final; see `mount_texts`."""
@@ -158,42 +168,58 @@ class Copy(Instruction):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Workdir(Instruction):
+    """A WORKDIR; the path is the rest of the line."""
+
     path: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class User(Instruction):
+    """A USER; ``user`` is the rest of the line."""
+
     user: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Expose(Instruction):
+    """An EXPOSE."""
+
     ports: tuple[str, ...]
     """Words as written, sorted (BuildKit's order in the history)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Volume(Instruction):
+    """A VOLUME."""
+
     paths: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StopSignal(Instruction):
+    """A STOPSIGNAL."""
+
     signal: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shell(Instruction):
+    """A SHELL."""
+
     words: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cmd(Instruction):
+    """A CMD."""
+
     command: ShellWords
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entrypoint(Instruction):
+    """An ENTRYPOINT."""
+
     command: ShellWords
 
 
@@ -214,6 +240,8 @@ class Healthcheck(Instruction):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Maintainer(Instruction):
+    """A MAINTAINER."""
+
     name: str
 
 

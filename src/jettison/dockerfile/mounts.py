@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 from jettison.dockerfile.instructions import Mount
@@ -74,7 +73,7 @@ class _Typer:
     def __init__(self, expand: Expand | None, span: Span | None) -> None:
         self._expand = expand
         self._span = span
-        self._mount = Mount()
+        self._values: dict[str, Any] = {}
         self._type_known = True
 
     def add(self, item: str) -> None:
@@ -108,11 +107,10 @@ class _Typer:
         if name == "type":
             self._type_known = False
         if name not in ("read_only", "required"):
-            kept: dict[str, Any] = {name: value}
-            self._mount = replace(self._mount, **kept)
+            self._values[name] = value
 
     def _set(self, key: str, value: str) -> None:
-        checked: object = value
+        checked: str | bool = value
         match _FIELDS[key]:
             case "type":
                 checked = self._choice("mount type", value, _TYPES)
@@ -129,7 +127,7 @@ class _Typer:
                 checked = self._size(key, value)
             case "mode" | "uid" | "gid":
                 self._number(key, value)
-        self._mount = replace(self._mount, **{_FIELDS[key]: checked})  # type: ignore[arg-type]  # by name
+        self._values[_FIELDS[key]] = checked
 
     def _choice(self, what: str, value: str, options: tuple[str, ...]) -> str:
         if value.lower() not in options:
@@ -145,9 +143,10 @@ class _Typer:
         raise self._error(f"invalid value for {key}: {value}", f"{key} takes true or false")
 
     def _only_for(self, key: str, *types: str) -> None:
-        if self._type_known and self._mount.type not in types:
+        kind = self._values.get("type", "bind")
+        if self._type_known and kind not in types:
             raise self._error(
-                f"unexpected key '{key}' for mount type '{self._mount.type}'",
+                f"unexpected key '{key}' for mount type '{kind}'",
                 f"{key} is for type={' and type='.join(types)}, and stands after the type",
             )
 
@@ -165,7 +164,7 @@ class _Typer:
             raise self._error(f"invalid value {value} for {key}")
 
     def finish(self) -> Mount:
-        mount = self._mount
+        mount = Mount(**self._values)
         if not self._type_known:
             return mount
         if mount.type not in ("secret", "ssh", "cache"):
@@ -197,13 +196,13 @@ class _Typer:
 def _fields(text: str, span: Span | None) -> list[str]:
     """The comma-separated fields; a field in double quotes may hold commas (CSV, one line)."""
     fields: list[str] = []
-    rest = text
+    at = 0
     while True:
-        quoted = rest.startswith('"')
+        quoted = text.startswith('"', at)
         pattern = r'"((?:[^"]|"")*)"(,|\Z)' if quoted else r'([^",]*)(,|\Z)'
-        match = expression(pattern).match(rest)
+        match = expression(pattern).match(text, at)
         if match is None or not text:
-            reason = "the value is empty" if not text else "a quote is in the wrong place"
+            reason = "a quote is in the wrong place" if text else "the value is empty"
             raise DockerfileError(
                 f"failed to parse csv mounts: {reason}",
                 hint="quote a whole field to have commas in it: '\"target=/a,b\"'",
@@ -212,4 +211,4 @@ def _fields(text: str, span: Span | None) -> list[str]:
         fields.append(match[1].replace('""', '"') if quoted else match[1])
         if not match[2]:
             return fields
-        rest = rest[match.end() :]
+        at = match.end()

@@ -1,31 +1,31 @@
-"""The front end's entry points: a whole Dockerfile, or one ONBUILD trigger."""
+"""The front end's entry points: a whole Dockerfile, and one ONBUILD trigger."""
 
 from __future__ import annotations
 
-import dataclasses
+from collections.abc import Iterator
+from dataclasses import replace
 
-from jettison.dockerfile import instructions as ins
-from jettison.dockerfile.ast import Ast
+from jettison.dockerfile.ast import Ast, Node
 from jettison.dockerfile.directives import check_front_end, detect_syntax
+from jettison.dockerfile.instructions import Arg, Dockerfile, From, Instruction, Stage
 from jettison.dockerfile.parser import parse_ast
-from jettison.dockerfile.typing import type_instruction
+from jettison.dockerfile.text import quoted
+from jettison.dockerfile.typed import type_node
 from jettison.errors import DockerfileError
-from jettison.model.span import Span
+from jettison.model.span import SourceText, Span
 
 
-def parse(text: str, name: str) -> ins.Dockerfile:
-    """Parse and type a Dockerfile; ``name`` is what errors call it.
+def parse(text: str, name: str, *, syntax: str | None = None) -> Dockerfile:
+    """Parse a Dockerfile; ``name`` is what errors show.
 
-    Raises DockerfileError, with the place, for anything that is no Dockerfile.
+    ``syntax`` names a front end instead of the one that the text asks for (BUILDKIT_SYNTAX).
+    Raises DockerfileError, located, for everything that is wrong before variables are expanded.
+    The check directive is not looked into (`checks.parse_check_options`).
     """
+    _check_syntax(text, name, syntax)
     ast = parse_ast(text, name)
-    syntax = detect_syntax(ast.source)
-    if syntax is not None:
-        check_front_end(syntax.value, syntax.span)
-    if not ast.nodes:
-        raise DockerfileError("file with no instructions", span=Span(ast.source, 1))
     global_args, stages = _stages(ast)
-    return ins.Dockerfile(
+    return Dockerfile(
         escape=ast.escape,
         directives={directive.name: directive.value for directive in ast.directives},
         global_args=global_args,
@@ -34,43 +34,76 @@ def parse(text: str, name: str) -> ins.Dockerfile:
     )
 
 
-def parse_trigger(text: str, span: Span) -> ins.Instruction:
-    """Type an ONBUILD trigger as an image stores it; ``span`` is the FROM that fires it.
-
-    Raises DockerfileError at ``span``: the text itself is in no file of the user.
-    """
-    try:
-        ast = parse_ast(text, f"ONBUILD trigger of {span}")
-        if len(ast.nodes) != 1:
-            raise DockerfileError(f"invalid ONBUILD trigger of the base image: {text!r}")
-        trigger = type_instruction(ast.nodes[0])
-    except DockerfileError as error:
-        raise DockerfileError(
-            f"ONBUILD trigger of the base image: {error.message}", hint=error.hint, span=span
-        ) from None
-    return dataclasses.replace(trigger, span=span)
+def _check_syntax(text: str, name: str, syntax: str | None) -> None:
+    if syntax:
+        check_front_end(syntax, None)
+        return
+    directive = detect_syntax(SourceText(name, text.removeprefix("\ufeff")))
+    if directive is not None:
+        check_front_end(directive.value, directive.span)
 
 
-def _stages(ast: Ast) -> tuple[tuple[ins.Arg, ...], tuple[ins.Stage, ...]]:
-    """The instructions before the first FROM, which are ARGs, and the stages."""
-    global_args: list[ins.Arg] = []
-    stages: list[tuple[ins.From, list[ins.Instruction]]] = []
-    for node in ast.nodes:
-        instruction = type_instruction(node)
-        if isinstance(instruction, ins.From):
-            stages.append((instruction, []))
-        elif stages:
-            stages[-1][1].append(instruction)
-        elif isinstance(instruction, ins.Arg):
+def _stages(ast: Ast) -> tuple[tuple[Arg, ...], tuple[Stage, ...]]:
+    global_args: list[Arg] = []
+    stages: list[Stage] = []
+    base: From | None = None
+    body: list[Instruction] = []
+    for node, instruction in _typed(ast):
+        if isinstance(instruction, From):
+            if base is not None:
+                stages.append(Stage(len(stages), base, tuple(body)))
+            base, body = instruction, []
+        elif base is not None:
+            body.append(instruction)
+        elif isinstance(instruction, Arg):
             global_args.append(instruction)
         else:
-            hint = "only ARG may come before the first FROM"
-            raise node.error("no build stage in current context", None, hint)
-    if not stages:
+            hint = "only ARG may stand before the first FROM"
+            raise node.error("no build stage in current context", hint=hint)
+    if base is None:
         raise DockerfileError(
-            "no build stage in current context: no stages to build",
-            hint="a stage begins with FROM",
-            span=Span(ast.source, 1),
+            "dockerfile contains no stages to build",
+            hint="add a FROM instruction",
+            span=ast.nodes[-1].span,
         )
-    typed = (ins.Stage(n, base, tuple(body)) for n, (base, body) in enumerate(stages))
-    return tuple(global_args), tuple(typed)
+    stages.append(Stage(len(stages), base, tuple(body)))
+    return tuple(global_args), tuple(stages)
+
+
+def _typed(ast: Ast) -> Iterator[tuple[Node, Instruction]]:
+    for node in ast.nodes:
+        yield node, type_node(node)
+
+
+def parse_trigger(text: str, span: Span | None = None) -> Instruction:
+    """Parse an ONBUILD trigger as it is stored in an image.
+
+    Its escape character is the backslash, unless it brings a directive. ``span`` is the FROM that
+    fires it: the place of the instruction and of errors, which name the trigger. Raises
+    DockerfileError; also for a FROM and for several instructions.
+    """
+    try:
+        ast = parse_ast(text, "ONBUILD trigger of the base image")
+        instruction = _only_instruction(ast)
+    except DockerfileError as error:
+        raise _in_trigger(text, error, span) from None
+    return instruction if span is None else replace(instruction, span=span)
+
+
+def _only_instruction(ast: Ast) -> Instruction:
+    if len(ast.nodes) != 1:
+        raise DockerfileError("onbuild trigger should be a single expression")
+    node = ast.nodes[0]
+    if node.name == "FROM":
+        raise DockerfileError("FROM isn't allowed as an ONBUILD trigger")
+    return type_node(node)
+
+
+def _in_trigger(text: str, error: DockerfileError, span: Span | None) -> DockerfileError:
+    shown = text.partition("\n")[0]
+    reason = error.message.removeprefix("dockerfile parse error on line 1: ")
+    return DockerfileError(
+        f"ONBUILD trigger {quoted(shown)} of the base image: {reason}",
+        hint=error.hint or "the trigger was stored when the base image was built; mend it there",
+        span=span or error.span,
+    )

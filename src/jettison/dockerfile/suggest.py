@@ -1,4 +1,4 @@
-"""The suggestions of errors: "did you mean …"."""
+"""Suggestions for mistyped names."""
 
 from __future__ import annotations
 

@@ -141,7 +141,7 @@ def json_strings(text: str, offset: int) -> tuple[Word, ...] | None:
 
 
 def _paired(text: str) -> str:
-    r"""Unpaired surrogates of ``\ud800`` escapes are no characters (as in Go's decoder)."""
+    """Unpaired surrogates from escapes are no characters (as in Go's decoder)."""
     return expression("[\ud800-\udfff]").sub("\ufffd", text)
 
 
