@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING
+
+from msgspec import Struct
 
 from jettison.errors import JettisonError, NotFoundError, UsageError
 from jettison.model.event import Observer
@@ -18,8 +19,7 @@ _MAX_DOCKERFILE = 16 << 20  # bytes
 _NAMES = ("Dockerfile", "dockerfile")
 
 
-@dataclass(frozen=True, slots=True)
-class BuildContext:
+class BuildContext(Struct, frozen=True):
     """``directory`` holds the files; ``ignore`` is the .dockerignore in force, if any."""
 
     directory: str

@@ -6,8 +6,9 @@ import json
 import threading
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import IO, Any
+
+from msgspec import Struct
 
 from jettison.app.registries import registry_client
 from jettison.app.session import open_store
@@ -19,8 +20,7 @@ from jettison.model.reference import parse_reference
 from jettison.store.store import Store
 
 
-@dataclass(frozen=True, slots=True)
-class ImageRow:
+class ImageRow(Struct, frozen=True):
     """One line of ``jettison images``. ``size`` is that of the compressed blobs, in bytes."""
 
     repository: str

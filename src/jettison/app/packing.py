@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import IO, TYPE_CHECKING
+
+from msgspec import Struct, field
 
 from jettison.app.session import Session
 from jettison.errors import Cancelled, JettisonError, NotFoundError
@@ -25,8 +26,7 @@ if TYPE_CHECKING:
     from jettison.store.store import Store
 
 
-@dataclass(frozen=True, slots=True)
-class PackOptions:
+class PackOptions(Struct, frozen=True):
     """What decides the bytes of an image besides its files."""
 
     compression: Compression = field(default_factory=Compression)
@@ -36,8 +36,7 @@ class PackOptions:
     annotations: tuple[tuple[str, str], ...] = ()
 
 
-@dataclass(frozen=True)
-class Packed:
+class Packed(Struct, frozen=True):
     """Images as documents and blobs. ``root`` is the manifest, or the index of several.
 
     ``origins`` says where each blob is read; the store holds the new ones.
@@ -238,8 +237,7 @@ def _made_on(snapshot: tuple[str, ...], number: int, plan: ImagePlan) -> tuple[s
     return () if isinstance(step, Merge) else snapshot[:number]
 
 
-@dataclass(frozen=True, slots=True)
-class _StoreFirst:
+class _StoreFirst(Struct, frozen=True):
     """A base image's blobs: from the store if they are there, else from where it was found."""
 
     store: Store
@@ -251,8 +249,7 @@ class _StoreFirst:
         return self.origin.open_blob(descriptor)
 
 
-@dataclass(frozen=True, slots=True)
-class _Blobs:
+class _Blobs(Struct, frozen=True):
     documents: Mapping[Digest, bytes]
     origins: Mapping[Digest, BlobSource]
 

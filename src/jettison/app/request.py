@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import IO
+
+from msgspec import Struct, field
 
 from jettison.model.digest import Digest
 from jettison.model.platform import Platform
 from jettison.plan.steps import Ulimit
 
 
-@dataclass(frozen=True, slots=True)
-class Output:
+class Output(Struct, frozen=True):
     """One ``--output``: ``type`` is oci, docker, tar, local, image or registry.
 
     ``dest`` is a path, ``-`` for standard output, or None (type image needs none). ``options``
@@ -23,8 +23,7 @@ class Output:
     options: dict[str, str] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class SecretSpec:
+class SecretSpec(Struct, frozen=True):
     """One ``--secret``: the value is in file ``path`` or in environment variable ``env``."""
 
     id: str
@@ -32,16 +31,14 @@ class SecretSpec:
     env: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class SshSpec:
+class SshSpec(Struct, frozen=True):
     """One ``--ssh``: agent sockets or private key files; none means $SSH_AUTH_SOCK."""
 
     id: str = "default"
     paths: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, kw_only=True)
-class BuildRequest:
+class BuildRequest(Struct, frozen=True, kw_only=True):
     """Everything one ``jettison build`` asks for.
 
     ``context`` is a directory, ``-`` (standard input: a tar or a Dockerfile), a git or http(s)
@@ -76,8 +73,7 @@ class BuildRequest:
     stdout: IO[bytes] | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BuildResult:
+class BuildResult(Struct, frozen=True, kw_only=True):
     """What a build made.
 
     ``digest`` is that of the manifest (or of the index, for several platforms; None if only files
@@ -91,8 +87,7 @@ class BuildResult:
     metadata: dict[str, object]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PruneRequest:
+class PruneRequest(Struct, frozen=True, kw_only=True):
     """What may go beside garbage: ``all`` the whole cache; what was not used for ``unused_for``
     seconds; the least recently used until the cache takes at most ``keep_bytes``.
     """
@@ -102,16 +97,14 @@ class PruneRequest:
     keep_bytes: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class PruneReport:
+class PruneReport(Struct, frozen=True):
     """``removed``: kind (``image``, ``layer``, ``blob``, ``cache mount`` …), id, bytes."""
 
     removed: tuple[tuple[str, str, int], ...]
     bytes: int
 
 
-@dataclass(frozen=True, slots=True)
-class Check:
+class Check(Struct, frozen=True):
     """One thing a host needs: whether it has it, what was found, and the command that mends it."""
 
     name: str

@@ -5,8 +5,9 @@ from __future__ import annotations
 import threading
 from collections.abc import Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from jettison.app.build import build_platform
 from jettison.app.registries import registry_source
@@ -24,8 +25,7 @@ if TYPE_CHECKING:
 DEFAULT_PATH = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Volume:
+class Volume(Struct, frozen=True, kw_only=True):
     """``-v source:target[:ro]``."""
 
     source: str
@@ -33,8 +33,7 @@ class Volume:
     read_only: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunRequest:
+class RunRequest(Struct, frozen=True, kw_only=True):
     """What ``jettison run`` is asked for. ``entrypoint`` None: the image's."""
 
     image: str

@@ -6,8 +6,9 @@ import os
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from jettison.store.paths import default_root
 from jettison.store.store import Store
@@ -17,8 +18,7 @@ if TYPE_CHECKING:
     from jettison.sandbox.runtime import Runtime
 
 
-@dataclass(frozen=True, slots=True)
-class Session:
+class Session(Struct, frozen=True):
     """An open store, held by a lease, in a process that is in its own namespaces."""
 
     store: Store

@@ -8,8 +8,9 @@ belongs to none of them is blank.
 from __future__ import annotations
 
 from bisect import bisect_right
-from dataclasses import dataclass, field
 from typing import TypedDict
+
+from msgspec import Struct
 
 from jettison.dockerfile.instructions import Heredoc
 from jettison.dockerfile.text import SPACE
@@ -17,16 +18,14 @@ from jettison.errors import DockerfileError
 from jettison.model.span import SourceText, Span
 
 
-@dataclass(frozen=True, slots=True)
-class Comment:
+class Comment(Struct, frozen=True):
     """A line whose first non-blank character is ``#``; ``text`` is what follows, trimmed."""
 
     line: int
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class Directive:
+class Directive(Struct, frozen=True):
     """A parser directive; ``name`` in lower case, ``value`` trimmed."""
 
     name: str
@@ -34,8 +33,7 @@ class Directive:
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class Piece:
+class Piece(Struct, frozen=True):
     """What one line gives to a joined line: where it begins there, and where it was."""
 
     offset: int
@@ -43,8 +41,7 @@ class Piece:
     column: int
 
 
-@dataclass(frozen=True, slots=True)
-class JoinedLine:
+class JoinedLine(Struct, frozen=True):
     """An instruction's text, its continuation lines joined.
 
     ``last`` is the last line of the text (here-documents come after it). ``empty`` are the
@@ -76,8 +73,7 @@ class JoinedLine:
         return DockerfileError(text, hint=hint, span=self.span(offset))
 
 
-@dataclass(frozen=True, slots=True)
-class Word:
+class Word(Struct, frozen=True):
     """A word (or flag, or other part) and its offset in the joined line."""
 
     value: str
@@ -92,8 +88,7 @@ class Written(TypedDict):
     node: Node
 
 
-@dataclass(frozen=True, slots=True)
-class Node:
+class Node(Struct, frozen=True):
     """An instruction.
 
     ``words`` depends on ``keyword``: words split at blanks, or ``name=value`` words with their
@@ -144,8 +139,7 @@ class Node:
         return self.joined.error(message, (at or self.keyword).offset, hint)
 
 
-@dataclass(frozen=True, slots=True)
-class Ast:
+class Ast(Struct, frozen=True):
     """A parsed text. ``source`` is without the byte order mark, which ``bom`` remembers.
 
     ``comments`` are all comment lines outside of instructions, without directives.
@@ -157,5 +151,5 @@ class Ast:
     comments: tuple[Comment, ...]
     nodes: tuple[Node, ...]
     bom: bool = False
-    lines: tuple[str, ...] = field(default=(), repr=False)
+    lines: tuple[str, ...] = ()
     """The physical lines, line ends kept."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from jettison.dockerfile.ast import Node
 from jettison.dockerfile.directives import split_directive
@@ -16,8 +16,7 @@ _TRUE = frozenset({"1", "t", "T", "TRUE", "true", "True"})
 _FALSE = frozenset({"0", "f", "F", "FALSE", "false", "False"})
 
 
-@dataclass(frozen=True, slots=True)
-class CheckOptions:
+class CheckOptions(Struct, frozen=True):
     """Which build checks apply. ``error``: a build with warnings fails."""
 
     skip: frozenset[str] = frozenset()

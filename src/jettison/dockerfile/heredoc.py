@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from jettison.dockerfile.instructions import Heredoc, ShellWords
 from jettison.dockerfile.lexer import ExpansionError, Lexer
 from jettison.dockerfile.text import expression
 
 
-@dataclass(frozen=True, slots=True)
-class Opener:
+class Opener(Struct, frozen=True):
     """A word such as ``3<<-"EOF"``: a here-document begins after the line."""
 
     name: str
@@ -19,8 +18,7 @@ class Opener:
     descriptor: int
 
 
-@dataclass(frozen=True, slots=True)
-class Script:
+class Script(Struct, frozen=True):
     """What a shell-form RUN executes: ``text`` goes to the shell.
 
     If ``file`` is set, the RUN is a single here-document that begins with ``#!``: its content is to

@@ -7,8 +7,9 @@ them, because they are resolved against the state of the stage in which the inst
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+
+from msgspec import Struct, field
 
 from jettison.model.span import Span
 
@@ -16,8 +17,7 @@ if TYPE_CHECKING:
     from jettison.dockerfile.ast import Ast, Node
 
 
-@dataclass(frozen=True, slots=True)
-class Heredoc:
+class Heredoc(Struct, frozen=True):
     """A here-document: ``name`` is its delimiter, ``expand`` false if that was quoted.
 
     ``content`` is the body with ``<<-`` tabs already removed, every line ending in a newline.
@@ -31,11 +31,10 @@ class Heredoc:
     chomp: bool
     descriptor: int = 0
     raw: str = ""
-    line: int = field(default=0, compare=False)
+    line: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class KeyValue:
+class KeyValue(Struct, frozen=True):
     """``key=value`` as written; ``legacy`` for ``ENV key rest of the line``."""
 
     key: str
@@ -43,16 +42,14 @@ class KeyValue:
     legacy: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class ArgValue:
+class ArgValue(Struct, frozen=True):
     """One word of ARG; ``value`` None if it has no default."""
 
     key: str
     value: str | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Instruction:
+class Instruction(Struct, frozen=True, kw_only=True):
     """``text`` is the instruction as written, continuations joined (``COPY a b``).
 
     ``node`` is what it was made of: the keyword as written, positions, comments above it.
@@ -60,11 +57,10 @@ class Instruction:
 
     span: Span
     text: str
-    node: Node | None = field(default=None, repr=False, compare=False)
+    node: Node | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ShellWords:
+class ShellWords(Struct, frozen=True, kw_only=True):
     """A command: exec form (``words``) or shell form (``words`` has one element, the text).
 
     ``heredocs`` are those of a shell-form RUN, in order of appearance.
@@ -75,8 +71,7 @@ class ShellWords:
     heredocs: tuple[Heredoc, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class From(Instruction):
+class From(Instruction, frozen=True, kw_only=True):
     """A FROM: the base of a stage."""
 
     image: str
@@ -87,29 +82,25 @@ class From(Instruction):
     """Stage name as written (checks look at its casing)."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Arg(Instruction):
+class Arg(Instruction, frozen=True, kw_only=True):
     """An ARG."""
 
     values: tuple[ArgValue, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Env(Instruction):
+class Env(Instruction, frozen=True, kw_only=True):
     """An ENV."""
 
     values: tuple[KeyValue, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Label(Instruction):
+class Label(Instruction, frozen=True, kw_only=True):
     """A LABEL."""
 
     values: tuple[KeyValue, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Mount:
+class Mount(Struct, frozen=True, kw_only=True):
     """One ``RUN --mount``; what is not written is None (or empty).
 
     Before expansion values are as written. After it ``type`` and ``sharing`` are lower case,
@@ -131,8 +122,7 @@ class Mount:
     env: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Run(Instruction):
+class Run(Instruction, frozen=True, kw_only=True):
     """A RUN."""
 
     command: ShellWords
@@ -144,8 +134,7 @@ class Run(Instruction):
     security: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Copy(Instruction):
+class Copy(Instruction, frozen=True, kw_only=True):
     """COPY and ADD: ``sources`` and ``dest`` are raw words; heredocs are sources too.
 
     A source that is a heredoc stands in ``heredocs`` under its position in ``sources``.
@@ -166,65 +155,56 @@ class Copy(Instruction):
     unpack: bool | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Workdir(Instruction):
+class Workdir(Instruction, frozen=True, kw_only=True):
     """A WORKDIR; the path is the rest of the line."""
 
     path: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class User(Instruction):
+class User(Instruction, frozen=True, kw_only=True):
     """A USER; ``user`` is the rest of the line."""
 
     user: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Expose(Instruction):
+class Expose(Instruction, frozen=True, kw_only=True):
     """An EXPOSE."""
 
     ports: tuple[str, ...]
     """Words as written, sorted (BuildKit's order in the history)."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Volume(Instruction):
+class Volume(Instruction, frozen=True, kw_only=True):
     """A VOLUME."""
 
     paths: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StopSignal(Instruction):
+class StopSignal(Instruction, frozen=True, kw_only=True):
     """A STOPSIGNAL."""
 
     signal: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Shell(Instruction):
+class Shell(Instruction, frozen=True, kw_only=True):
     """A SHELL."""
 
     words: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Cmd(Instruction):
+class Cmd(Instruction, frozen=True, kw_only=True):
     """A CMD."""
 
     command: ShellWords
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Entrypoint(Instruction):
+class Entrypoint(Instruction, frozen=True, kw_only=True):
     """An ENTRYPOINT."""
 
     command: ShellWords
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Healthcheck(Instruction):
+class Healthcheck(Instruction, frozen=True, kw_only=True):
     """``test`` is ("NONE",), ("CMD", …) or ("CMD-SHELL", text); durations in nanoseconds.
 
     What is not written, or 0, is 0: the runtime's default.
@@ -238,22 +218,19 @@ class Healthcheck(Instruction):
     retries: int = 0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Maintainer(Instruction):
+class Maintainer(Instruction, frozen=True, kw_only=True):
     """A MAINTAINER."""
 
     name: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Onbuild(Instruction):
+class Onbuild(Instruction, frozen=True, kw_only=True):
     """``expression`` is the trigger as it will be stored in the image (heredocs appended)."""
 
     expression: str
 
 
-@dataclass(frozen=True, slots=True)
-class Stage:
+class Stage(Struct, frozen=True):
     """A FROM and what follows it, up to the next FROM."""
 
     index: int
@@ -265,12 +242,11 @@ class Stage:
         return self.base.name
 
 
-@dataclass(frozen=True, slots=True)
-class Dockerfile:
+class Dockerfile(Struct, frozen=True):
     """A whole typed Dockerfile. ``directives`` holds syntax, escape and check as written."""
 
     escape: str
     directives: dict[str, str]
     global_args: tuple[Arg, ...]
     stages: tuple[Stage, ...]
-    ast: Ast | None = field(default=None, repr=False, compare=False)
+    ast: Ast | None = None

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from jettison.dockerfile.ast import Ast, Node
 from jettison.dockerfile.directives import check_front_end, detect_syntax

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from jettison.dockerfile.text import quoted
 from jettison.errors import DockerfileError
@@ -13,8 +14,7 @@ _PROTOCOLS = ("tcp", "udp", "sctp")
 _NUMBER = re.compile(r"[+-]?[0-9]{1,18}")
 
 
-@dataclass(frozen=True, slots=True)
-class ExposedPorts:
+class ExposedPorts(Struct, frozen=True):
     """What one word of EXPOSE stands for.
 
     ``ports`` are ``80/tcp``, in order; ``mapped`` is true if the word also names an address or

@@ -11,9 +11,9 @@ import json
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 
 import msgspec
+from msgspec import Struct
 
 from jettison.errors import ImageError, JettisonError
 from jettison.fs.compress import Writable
@@ -37,8 +37,7 @@ _LAYOUT = b'{"imageLayoutVersion":"1.0.0"}'
 _CHUNK = 1 << 20
 
 
-@dataclass(frozen=True, slots=True)
-class DockerImage:
+class DockerImage(Struct, frozen=True):
     """An image as manifest.json lists it."""
 
     config: Digest
@@ -46,8 +45,7 @@ class DockerImage:
     names: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Package:
+class Package(Struct, frozen=True):
     """What goes into an archive or layout: ``roots`` with their names, and all blobs they need.
 
     ``documents`` are blobs held in memory, ``blobs`` those read from their source.

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import msgspec
+from msgspec import Struct
 
 from jettison.errors import InternalError
 from jettison.model.digest import Digest, sha256_digest
@@ -28,8 +28,7 @@ from jettison.model.oci import (
 from jettison.model.platform import Platform
 
 
-@dataclass(frozen=True, slots=True)
-class Layer:
+class Layer(Struct, frozen=True):
     """A layer as the image names it; ``created`` in seconds since the epoch, None in a base."""
 
     diff_id: Digest
@@ -37,8 +36,7 @@ class Layer:
     created: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class NewEntry:
+class NewEntry(Struct, frozen=True):
     """A line of history that this build adds; ``empty``: it has no layer."""
 
     created_by: str
@@ -46,8 +44,7 @@ class NewEntry:
     empty: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Image:
+class Image(Struct, frozen=True):
     """The documents of one image, ready to be stored."""
 
     platform: Platform

@@ -17,9 +17,10 @@ level 6, which is what Go's gzip writer is near):
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass
 from types import ModuleType, TracebackType
 from typing import TYPE_CHECKING, Literal, Protocol, Self
+
+from msgspec import Struct
 
 from jettison.errors import UsageError
 
@@ -45,8 +46,7 @@ class Writable(Protocol):
     def write(self, data: bytes, /) -> object: ...
 
 
-@dataclass(frozen=True, slots=True)
-class Compression:
+class Compression(Struct, frozen=True):
     """How layers are compressed; ``level`` None is the default of the kind.
 
     Raises UsageError for an unknown kind or a level out of range: 0-9 for gzip, 0-22 for zstd

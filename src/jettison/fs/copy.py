@@ -9,7 +9,8 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from jettison.errors import PathError
 from jettison.fs.merge import merge_archive
@@ -105,8 +106,7 @@ def _not_a_directory(path: str) -> PathError:
     return PathError(f"cannot copy to non-directory: {path}")
 
 
-@dataclass(slots=True)
-class _Copier:
+class _Copier(Struct):
     tree: Tree
     upper: Upper
     chown: Owner | None

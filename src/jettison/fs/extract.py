@@ -11,7 +11,8 @@ import os
 import stat
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from jettison.errors import ArchiveError, JettisonError, StoreError
 from jettison.fs.below import Below
@@ -34,16 +35,14 @@ _MAX_OWNER = (1 << 32) - 2
 _DEVICES = {CHARACTER: stat.S_IFCHR, BLOCK_DEVICE: stat.S_IFBLK}
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
+class Limits(Struct, frozen=True):
     """How much an archive may make: files and directories, and bytes of their apparent sizes."""
 
     max_entries: int = 10_000_000
     max_bytes: int = 1 << 40
 
 
-@dataclass(slots=True)
-class Unpacked:
+class Unpacked(Struct):
     """What unpacking made.
 
     ``implied`` are directories that no member stands for (paths without a leading slash): they

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from jettison.errors import PlanError
 
@@ -22,8 +23,7 @@ Change = Callable[[int, int, bool], int]
 """A change: takes the bits so far, the original bits, and whether it is a directory."""
 
 
-@dataclass(frozen=True, slots=True)
-class Mode:
+class Mode(Struct, frozen=True):
     """A parsed --chmod. ``octal`` is the number, None if the mode is symbolic."""
 
     text: str

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from jettison.errors import PathError, StepError
 from jettison.fs.stack import Stack, read_bytes
@@ -18,8 +19,7 @@ _LIMIT = 10 << 20
 _MAX_ID = (1 << 31) - 1
 
 
-@dataclass(frozen=True, slots=True)
-class UserIds:
+class UserIds(Struct, frozen=True):
     """Who a RUN runs as. ``groups`` begin with ``gid`` and hold the supplementary groups."""
 
     uid: int
@@ -28,16 +28,14 @@ class UserIds:
     home: str
 
 
-@dataclass(frozen=True, slots=True)
-class _User:
+class _User(Struct, frozen=True):
     name: str
     uid: int
     gid: int
     home: str
 
 
-@dataclass(frozen=True, slots=True)
-class _Group:
+class _Group(Struct, frozen=True):
     name: str
     gid: int
     members: tuple[str, ...]

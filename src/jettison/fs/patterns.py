@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from jettison.errors import DockerfileError
 from jettison.model.span import SourceText, Span
@@ -178,8 +179,7 @@ MatchState = tuple[bool, ...]
 """Which patterns matched a directory, or one above it; what is below it starts from there."""
 
 
-@dataclass(frozen=True, slots=True)
-class PatternList:
+class PatternList(Struct, frozen=True):
     """Patterns of which the last that matches decides; a match covers everything below.
 
     Paths are relative to where the list applies, without leading slash. Directories are asked

@@ -6,7 +6,8 @@ Follows BuildKit (dockerfile2llb/convert_copy.go, fsutil/copy ``ResolveWildcards
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from jettison.errors import PathError
 from jettison.fs.patterns import (
@@ -19,8 +20,7 @@ from jettison.fs.patterns import (
 from jettison.fs.tree import Entry, Tree, clean, join, parent_of
 
 
-@dataclass(frozen=True, slots=True)
-class Item:
+class Item(Struct, frozen=True):
     """One thing to copy: where the source's links lead to, and the name it has at a destination
     directory, which is the link's own. Of a directory the contents are copied, without a name.
     """
@@ -29,8 +29,7 @@ class Item:
     name: str
 
 
-@dataclass(frozen=True, slots=True)
-class Selection:
+class Selection(Struct, frozen=True):
     """Items in the order they are copied.
 
     ``exclude`` and ``include`` (of --parents) are matched against paths relative to each copied

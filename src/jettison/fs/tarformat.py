@@ -6,7 +6,7 @@ Tar Format") are the sources.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from msgspec import Struct, field
 
 BLOCK = 512
 END = bytes(2 * BLOCK)
@@ -24,8 +24,7 @@ MAX_SIZE = 0o77777777777
 XATTR = b"SCHILY.xattr."
 
 
-@dataclass(slots=True)
-class Member:
+class Member(Struct):
     """One member of a tar; names are bytes as they stand in it, ``mtime_ns`` nanoseconds.
 
     ``size`` is the size of the file; ``sparse`` (offset, length) says where its data goes if the

@@ -9,7 +9,8 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from jettison.errors import ArchiveError, PathError
 from jettison.fs.below import OVERLAY_PREFIXES, Below, Found
@@ -125,8 +126,7 @@ def write_layer(
     tar.close()
 
 
-@dataclass(slots=True)
-class _Open:
+class _Open(Struct):
     """A directory being walked; ``unwritten`` is its member until something in it is written."""
 
     entries: Iterator[os.DirEntry[bytes]]

@@ -8,7 +8,8 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 CAPABILITY = "security.capability"
 
@@ -20,8 +21,7 @@ _NO_RANGES = frozenset(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Attributes:
+class Attributes(Struct, frozen=True):
     """What a new file gets. ``mtime_ns`` None: now. ``capability`` is the raw xattr."""
 
     mode: int

@@ -6,14 +6,14 @@ live view, plain lines, or JSON.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Protocol
+
+from msgspec import Struct
 
 from jettison.model.span import Span
 
 
-@dataclass(frozen=True, slots=True)
-class StepStarted:
+class StepStarted(Struct, frozen=True):
     """A vertex of the progress view begins; ``number``/``total`` count within the build."""
 
     id: str
@@ -21,8 +21,7 @@ class StepStarted:
     started: float  # seconds since the epoch
 
 
-@dataclass(frozen=True, slots=True)
-class StepLog:
+class StepLog(Struct, frozen=True):
     """Output of a RUN: bytes exactly as written; ``stream`` is 1 (stdout) or 2 (stderr)."""
 
     id: str
@@ -30,8 +29,7 @@ class StepLog:
     data: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class StepProgress:
+class StepProgress(Struct, frozen=True):
     """Bytes moved so far by a part of a step (a layer, a copy); ``total`` 0 if unknown."""
 
     id: str
@@ -40,8 +38,7 @@ class StepProgress:
     total: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class StepFinished:
+class StepFinished(Struct, frozen=True):
     """The end of a vertex: cached, done, failed (``error`` set) or cancelled."""
 
     id: str
@@ -52,8 +49,7 @@ class StepFinished:
     error: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Warned:
+class Warned(Struct, frozen=True):
     """Something the user should know; ``code`` is stable, ``url`` explains it."""
 
     code: str

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from jettison.model.span import Span
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
+class Finding(Struct, frozen=True):
     """``code`` is stable (``StageNameCasing``); ``severity`` is error, warning or note.
 
     ``fix`` says in words what to do; ``url`` is the page that documents the rule.

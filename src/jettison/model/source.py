@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import IO, Protocol
+
+from msgspec import Struct
 
 from jettison.model.digest import Digest
 from jettison.model.oci import Descriptor, ImageConfig
 from jettison.model.platform import Platform
 
 
-@dataclass(frozen=True)
-class ResolvedImage:
+class ResolvedImage(Struct, frozen=True):
     """An image of one platform, pinned by digest: its documents, not its layers.
 
     ``layers`` are the compressed blobs, bottom first; ``diff_ids`` (from the config) have the

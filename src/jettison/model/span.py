@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from msgspec import Struct
 
 
-@dataclass(frozen=True, slots=True)
-class SourceText:
+class SourceText(Struct, frozen=True):
     """A text and the name it is shown under (a path, or ``<stdin>``)."""
 
     name: str
-    text: str = field(repr=False)
+    text: str
 
     def line(self, number: int) -> str:
         """Line ``number`` (1-based) without its line end; empty if there is no such line."""
@@ -18,15 +17,14 @@ class SourceText:
         return lines[number - 1].rstrip("\r") if 0 < number <= len(lines) else ""
 
 
-@dataclass(frozen=True, slots=True)
-class Span:
+class Span(Struct, frozen=True):
     """A range of lines in a source text; the column points at where it begins.
 
     ``line``, ``column`` and ``end_line`` count from 1, ``end_line`` is inclusive; ``column``
     counts characters.
     """
 
-    source: SourceText = field(repr=False)
+    source: SourceText
     line: int
     column: int = 1
     end_line: int = 0

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import NamedTuple
+
+from msgspec import Struct
 
 from jettison.errors import JettisonError, NotFoundError, PlanError
 from jettison.model.digest import Digest
@@ -69,8 +70,7 @@ def image_of_context(context: NamedContext, platform: Platform) -> BaseName | No
     return None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Base:
+class Base(Struct, frozen=True, kw_only=True):
     """Where a stage begins. ``text`` tells about ``root`` in the progress view."""
 
     config: ImageConfig

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from jettison.dockerfile.instructions import Instruction
 from jettison.dockerfile.suggest import nearest
@@ -18,8 +19,7 @@ from jettison.plan.steps import Step, StepInfo
 from jettison.plan.words import Words
 
 
-@dataclass(frozen=True, kw_only=True)
-class Shared:
+class Shared(Struct, frozen=True, kw_only=True):
     """What all stages of one target platform have in common.
 
     ``build_args`` and ``global_args`` hold SOURCE_DATE_EPOCH as a number, if at all; ``epoch`` is
@@ -38,8 +38,7 @@ class Shared:
     infos: dict[Step, StepInfo]
 
 
-@dataclass(kw_only=True)
-class StageBuild:
+class StageBuild(Struct, kw_only=True):
     """One stage being planned. ``tree_of`` finds the files of a stage or image that
     ``instruction`` refers to; ``verb`` is for its error.
     """

@@ -5,7 +5,8 @@ Rules have BuildKit's names, texts and addresses, so that its documentation serv
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from jettison.dockerfile.directives import split_directive
 from jettison.dockerfile.instructions import Instruction
@@ -16,8 +17,7 @@ from jettison.plan.goformat import go_bool
 from jettison.plan.rules import EXPERIMENTAL, RULES, url_of
 
 
-@dataclass(frozen=True, slots=True)
-class CheckConfig:
+class CheckConfig(Struct, frozen=True):
     """Which rules count. ``error``: a build with warnings fails."""
 
     skip_all: bool = False
@@ -83,8 +83,7 @@ def _invalid(message: str) -> DockerfileError:
     )
 
 
-@dataclass(frozen=True)
-class Checks:
+class Checks(Struct, frozen=True):
     """Reports what rules find, each finding once."""
 
     config: CheckConfig

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import posixpath
 import re
-from dataclasses import dataclass, replace
 from urllib.parse import parse_qs, unquote, urlsplit, urlunsplit
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from jettison.errors import PlanError
 from jettison.plan.goformat import go_bool
@@ -19,8 +21,7 @@ _SCP_STYLE = re.compile(
 _SWITCHES = {"keep-git-dir", "submodules"}
 
 
-@dataclass(frozen=True, slots=True)
-class GitUrl:
+class GitUrl(Struct, frozen=True):
     """What a git URL says: ``url`` is the remote alone, the rest comes from ``#`` or ``?``.
 
     ``ref`` is a branch, tag, full ref or commit (empty: the default branch), ``checksum`` a commit

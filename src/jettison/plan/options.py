@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from jettison.errors import JettisonError
 from jettison.model.platform import Platform
@@ -14,8 +15,7 @@ NETWORK_HOST = "network.host"
 SECURITY_INSECURE = "security.insecure"
 
 
-@dataclass(frozen=True, slots=True)
-class NamedImage:
+class NamedImage(Struct, frozen=True):
     """``reference`` is what the ImageSource is asked for: an image reference, or any other name
     the ImageSource in use understands (an OCI layout, say).
     """
@@ -23,27 +23,23 @@ class NamedImage:
     reference: str
 
 
-@dataclass(frozen=True, slots=True)
-class NamedScratch:
+class NamedScratch(Struct, frozen=True):
     """The empty file system (``docker-image://scratch``)."""
 
 
-@dataclass(frozen=True, slots=True)
-class NamedLocal:
+class NamedLocal(Struct, frozen=True):
     """A directory; ``name`` becomes that of its `Local` step."""
 
     name: str
 
 
-@dataclass(frozen=True, slots=True)
-class NamedGit:
+class NamedGit(Struct, frozen=True):
     """A git repository; ``url`` as written, with its ``#ref:subdir``."""
 
     url: str
 
 
-@dataclass(frozen=True, slots=True)
-class NamedHttp:
+class NamedHttp(Struct, frozen=True):
     """One file fetched from ``url``, which stands as ``/context`` in an empty tree."""
 
     url: str
@@ -52,8 +48,7 @@ class NamedHttp:
 NamedContext = NamedImage | NamedScratch | NamedLocal | NamedGit | NamedHttp
 
 
-@dataclass(frozen=True, kw_only=True)
-class PlanOptions:
+class PlanOptions(Struct, frozen=True, kw_only=True):
     """Options of one build, as data.
 
     ``platforms`` are those asked for (none: the build platform, and the result keeps what its

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
+
+from msgspec import Struct
 
 from jettison.dockerfile.instructions import Copy, Dockerfile, Instruction, Run, Stage
 from jettison.errors import JettisonError, PlanError
@@ -18,8 +19,7 @@ from jettison.plan.words import Words
 SCRATCH = "scratch"
 
 
-@dataclass(frozen=True, eq=False, slots=True, kw_only=True)
-class StageNode:
+class StageNode(Struct, frozen=True, eq=False, kw_only=True):
     """A stage with its FROM resolved.
 
     ``base`` is an earlier stage, or the name of an image (``scratch`` for none). ``platform`` is

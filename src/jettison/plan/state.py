@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
 from typing import Any
 
 import msgspec
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from jettison.dockerfile.instructions import ArgValue
 from jettison.model.oci import ImageConfig, RootFS, RunConfig
@@ -18,8 +19,7 @@ DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 DEFAULT_SHELL = ("/bin/sh", "-c")
 
 
-@dataclass(frozen=True, slots=True)
-class Tree:
+class Tree(Struct, frozen=True):
     """Files to copy or mount: those of ``step`` (None: no files).
 
     ``foreign`` if they come from the client, where owners mean nothing.
@@ -29,8 +29,7 @@ class Tree:
     foreign: bool = False
 
 
-@dataclass(kw_only=True)
-class StageState:
+class StageState(Struct, kw_only=True):
     """``env`` is what expansion and RUN see: the image's variables and the declared ARGs.
 
     ``args`` are the ARGs declared so far, also in the stages this one is based on. ``last`` holds

@@ -1,7 +1,7 @@
 """The step graph: one frozen dataclass per kind of step.
 
 Every field of a step is part of its identity; `solve.keys` derives the cache key from
-``dataclasses.fields``, replacing a step that stands in a field by that step's own key. What must
+the fields of its struct, replacing a step that stands in a field by that step's own key. What must
 not change identity (names, spans, proxy values) lives in `StepInfo`, beside the graph. Steps
 compare by object, so that a graph can be walked without comparing it field by field; equal steps
 meet again by their keys.
@@ -12,7 +12,8 @@ A root of None is the empty file system of ``FROM scratch``.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, fields
+
+from msgspec import Struct
 
 from jettison.model.digest import Digest
 from jettison.model.oci import ImageConfig
@@ -21,14 +22,13 @@ from jettison.model.source import ResolvedImage
 from jettison.model.span import Span
 
 
-@dataclass(frozen=True, eq=False, slots=True, kw_only=True)
-class Step:
+class Step(Struct, frozen=True, eq=False, kw_only=True):
     """Base of all steps."""
 
     def inputs(self) -> Iterator[Step]:
         """The steps this one reads, in field order; a step may come twice."""
-        for spec in fields(self):
-            yield from _steps_in(getattr(self, spec.name))
+        for name in self.__struct_fields__:
+            yield from _steps_in(getattr(self, name))
 
 
 def _steps_in(value: object) -> Iterator[Step]:
@@ -41,15 +41,13 @@ def _steps_in(value: object) -> Iterator[Step]:
         yield from _steps_in(value.step)
 
 
-@dataclass(frozen=True, eq=False, slots=True, kw_only=True)
-class Source(Step):
+class Source(Step, frozen=True, eq=False, kw_only=True):
     """The file system of an image, known by its layers (BuildPlan.images says where it is)."""
 
     diff_ids: tuple[Digest, ...]
 
 
-@dataclass(frozen=True, eq=False, slots=True, kw_only=True)
-class Local(Step):
+class Local(Step, frozen=True, eq=False, kw_only=True):
     """A directory of the client: the build context (name ``context``) or a named one.
 
     It has no key of its own: whatever selects files from it is keyed by what it selects.
@@ -58,8 +56,7 @@ class Local(Step):
     name: str
 
 
-@dataclass(frozen=True, eq=False, slots=True, kw_only=True)
-class Http(Step):
+class Http(Step, frozen=True, eq=False, kw_only=True):
     """A file fetched from a URL; its tree holds that one file, named ``filename``."""
 
     url: str
@@ -67,8 +64,7 @@ class Http(Step):
     checksum: Digest | None = None
 
 
-@dataclass(frozen=True, eq=False, slots=True, kw_only=True)
-class Git(Step):
+class Git(Step, frozen=True, eq=False, kw_only=True):
     """A checkout: ``ref`` is what is written after ``#`` (empty: the default branch)."""
 
     url: str
@@ -79,8 +75,7 @@ class Git(Step):
     submodules: bool = True
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PathSource:
+class PathSource(Struct, frozen=True, kw_only=True):
     """``path`` (may hold wildcards if ``wildcard``) in the tree of ``step`` (None: empty)."""
 
     step: Step | None
@@ -92,8 +87,7 @@ class PathSource:
     """Owners become 0:0, as for build contexts, rather than being kept, as for stages."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FileSource:
+class FileSource(Struct, frozen=True, kw_only=True):
     """A file given in the Dockerfile itself (a here-document)."""
 
     name: str
@@ -101,8 +95,7 @@ class FileSource:
     mode: int = 0o644
 
 
-@dataclass(frozen=True, eq=False, slots=True, kw_only=True)
-class Copy(Step):
+class Copy(Step, frozen=True, eq=False, kw_only=True):
     """COPY or ADD of any number of sources onto ``root``.
 
     ``dest`` is absolute; a trailing slash (or ``/.``) is kept, since it says that the destination
@@ -121,16 +114,14 @@ class Copy(Step):
     """The result may be laid on any root (COPY --link), so it shares no file with other layers."""
 
 
-@dataclass(frozen=True, eq=False, slots=True, kw_only=True)
-class Merge(Step):
+class Merge(Step, frozen=True, eq=False, kw_only=True):
     """The layers of ``upper`` (made on an empty root) laid on those of ``root``: COPY --link."""
 
     root: Step | None
     upper: Step
 
 
-@dataclass(frozen=True, eq=False, slots=True, kw_only=True)
-class Mkdir(Step):
+class Mkdir(Step, frozen=True, eq=False, kw_only=True):
     """WORKDIR: make ``path`` and its missing parents, owned by ``user`` (text of USER)."""
 
     root: Step | None
@@ -140,16 +131,14 @@ class Mkdir(Step):
     """Seconds since the epoch for the directories made; None: now."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BindMount:
+class BindMount(Struct, frozen=True, kw_only=True):
     target: str
     step: Step | None
     source: str = "/"
     read_only: bool = True
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CacheMount:
+class CacheMount(Struct, frozen=True, kw_only=True):
     target: str
     id: str
     sharing: str = "shared"
@@ -163,15 +152,13 @@ class CacheMount:
     mode: int = 0o755
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TmpfsMount:
+class TmpfsMount(Struct, frozen=True, kw_only=True):
     target: str
     size: int = 0
     """Bytes; 0: the kernel's default."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SecretMount:
+class SecretMount(Struct, frozen=True, kw_only=True):
     """``target`` None: no file; ``env`` None: no variable."""
 
     id: str
@@ -183,8 +170,7 @@ class SecretMount:
     mode: int = 0o400
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SshMount:
+class SshMount(Struct, frozen=True, kw_only=True):
     id: str
     target: str
     required: bool = False
@@ -196,15 +182,13 @@ class SshMount:
 RunMount = BindMount | CacheMount | TmpfsMount | SecretMount | SshMount
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ulimit:
+class Ulimit(Struct, frozen=True, kw_only=True):
     name: str
     soft: int
     hard: int
 
 
-@dataclass(frozen=True, eq=False, slots=True, kw_only=True)
-class Run(Step):
+class Run(Step, frozen=True, eq=False, kw_only=True):
     """One command in a container on ``root``; its result is what it changed there.
 
     ``env`` is complete but for HOME, which follows the user unless set. ``files`` are written to
@@ -230,8 +214,7 @@ class Run(Step):
     platform: Platform
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StepInfo:
+class StepInfo(Struct, frozen=True, kw_only=True):
     """What is told about a step, and what it needs that is no part of its identity."""
 
     name: str
@@ -242,8 +225,7 @@ class StepInfo:
     """Proxy variables for RUN, which must not change the cache key."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HistoryEntry:
+class HistoryEntry(Struct, frozen=True, kw_only=True):
     """One new line of the image's history; ``step`` makes its layer, None for an empty one."""
 
     created_by: str
@@ -251,8 +233,7 @@ class HistoryEntry:
     comment: str = "buildkit.dockerfile.v0"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ImagePlan:
+class ImagePlan(Struct, frozen=True, kw_only=True):
     """What one platform of a build becomes.
 
     ``config`` holds everything but rootfs, created and the new part of the history, which are
@@ -269,8 +250,7 @@ class ImagePlan:
     """SOURCE_DATE_EPOCH in seconds, if the build asked for one."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BuildPlan:
+class BuildPlan(Struct, frozen=True, kw_only=True):
     """All images of one build, and what must be known about the steps they need."""
 
     images: tuple[ImagePlan, ...]

@@ -11,8 +11,9 @@ from __future__ import annotations
 import os
 import shutil
 import signal
-from dataclasses import dataclass
 from typing import NoReturn
+
+from msgspec import Struct
 
 from jettison.errors import SandboxError
 from jettison.sandbox import syscalls
@@ -30,8 +31,7 @@ Range = tuple[int, int, int]
 """First id inside, first id outside, count: a line of /proc/PID/uid_map."""
 
 
-@dataclass(frozen=True, slots=True)
-class Isolation:
+class Isolation(Struct, frozen=True):
     """Where the process is after `enter`.
 
     ``rootless``: in a user namespace (overlay needs userxattr, no device can be made).

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from jettison.fs.archive import is_archive, unpack_archive
 from jettison.fs.copy import copy_selection, merge_archive, put_file
@@ -79,8 +80,7 @@ def copy_directory(tree: Tree, source: str, directory: str) -> None:
     copy_selection(tree, select(tree, source, wildcard=False), upper, "/")
 
 
-@dataclass(slots=True)
-class _Copier:
+class _Copier(Struct):
     step: Copy
     trees: Trees
     staging: Staging

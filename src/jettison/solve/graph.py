@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import fields
 
 from jettison.plan.steps import BindMount, CacheMount, Merge, PathSource, Source, Step
 from jettison.solve.keys import Reader
@@ -36,8 +35,8 @@ def ancestors(roots: Iterable[Step]) -> list[Step]:
 
 def readers(step: Step) -> Iterator[tuple[Reader, Step]]:
     """The inputs of a step, each with what it is read through (None: it is built upon)."""
-    for spec in fields(step):
-        value = getattr(step, spec.name)
+    for name in step.__struct_fields__:
+        value = getattr(step, name)
         if isinstance(value, Step):
             yield None, value
         elif isinstance(value, tuple):

@@ -5,8 +5,9 @@ from __future__ import annotations
 import email.utils
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import IO, Protocol
+
+from msgspec import Struct
 
 from jettison import __version__
 from jettison.errors import NotFoundError, StepError
@@ -20,8 +21,7 @@ class Writable(Protocol):
     def write(self, data: bytes, /) -> object: ...
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(Struct, frozen=True):
     """A response whose body is still to be read; ``body`` None: not modified (304)."""
 
     body: IO[bytes] | None

@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable
-from dataclasses import fields, is_dataclass
+
+import msgspec
 
 from jettison.model.platform import Platform
 from jettison.plan.steps import BindMount, CacheMount, PathSource, Step
@@ -27,7 +28,7 @@ def describe(step: Step, reference: Reference) -> list[object]:
     """
     return [
         type(step).__name__,
-        *([spec.name, _plain(getattr(step, spec.name), None, reference)] for spec in fields(step)),
+        *([name, _plain(getattr(step, name), None, reference)] for name in step.__struct_fields__),
     ]
 
 
@@ -48,13 +49,13 @@ def _plain(value: object, reader: Reader, reference: Reference) -> object:
         return [_plain(item, reader, reference) for item in value]
     if isinstance(value, Platform):
         return str(value)
-    if is_dataclass(value) and not isinstance(value, type):
+    if isinstance(value, msgspec.Struct):
         through = value if isinstance(value, PathSource | BindMount | CacheMount) else reader
         return [
             type(value).__name__,
             *(
-                [spec.name, _plain(getattr(value, spec.name), through, reference)]
-                for spec in fields(value)
+                [name, _plain(getattr(value, name), through, reference)]
+                for name in value.__struct_fields__
             ),
         ]
     raise TypeError(f"{type(value).__name__} in a step has no canonical form")

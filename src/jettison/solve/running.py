@@ -8,9 +8,10 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
+
+from msgspec import Struct
 
 from jettison.errors import Cancelled, RunError, StepError
 from jettison.model.event import Observer, StepLog
@@ -52,8 +53,7 @@ TAIL_LINES = 20
 _PIPES = "/dev/pipes"
 
 
-@dataclass(frozen=True)
-class Grants:
+class Grants(Struct, frozen=True):
     """What RUN steps may be given from outside.
 
     ``secret(id)`` is a secret's value, ``agent(id)`` the path of an ssh agent's socket; None if

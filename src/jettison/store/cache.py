@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from jettison.store.database import Database
 from jettison.store.layers import Layers
 from jettison.store.uses import Uses
 
 
-@dataclass(frozen=True, slots=True)
-class CacheRecord:
+class CacheRecord(Struct, frozen=True):
     """What is remembered under ``key``.
 
     ``layers`` are ids, lowest first. Those in ``unpack`` are layers of a base image that are not
@@ -26,8 +26,7 @@ class CacheRecord:
     unpack: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Explanation:
+class Explanation(Struct, frozen=True):
     """A record without a look at its layers: what its key was made of, to explain a miss."""
 
     key: str

@@ -5,7 +5,8 @@ from __future__ import annotations
 import contextlib
 import re
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from jettison.errors import ImageError, JettisonError, NotFoundError
 from jettison.model.digest import Digest, hex_of, parse_digest
@@ -30,8 +31,7 @@ from jettison.store.names import Names, full_name
 _ID = re.compile(r"^(?:sha256:)?([0-9a-f]{4,64})$")
 
 
-@dataclass(frozen=True, slots=True)
-class ImageSummary:
+class ImageSummary(Struct, frozen=True):
     """One image as a listing shows it.
 
     ``image_id`` is the config's digest (the first platform's, for an index), ``size`` the bytes of

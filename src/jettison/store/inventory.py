@@ -6,7 +6,8 @@ import contextlib
 import json
 import os
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from jettison.model.digest import Digest
 from jettison.model.oci import MAX_DOCUMENT, OCI_INDEX, OCI_MANIFEST, Descriptor
@@ -21,8 +22,7 @@ from jettison.store.paths import Paths
 from jettison.store.trees import tree_size
 
 
-@dataclass(frozen=True, slots=True)
-class Item:
+class Item(Struct, frozen=True):
     """Something that takes space.
 
     ``kind`` is ``image`` (its blobs), ``layer`` (unpacked), ``blob`` (one that no named image
@@ -41,8 +41,7 @@ class Item:
     reclaimable: bool = True
 
 
-@dataclass(frozen=True)
-class Parts:
+class Parts(Struct, frozen=True):
     """The parts of a store that an inventory looks at."""
 
     paths: Paths
@@ -54,8 +53,7 @@ class Parts:
     mounts: CacheMounts
 
 
-@dataclass(frozen=True)
-class Record:
+class Record(Struct, frozen=True):
     """A cache record, as far as collecting needs it."""
 
     key: str

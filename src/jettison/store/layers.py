@@ -15,8 +15,9 @@ import os
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from jettison.errors import StoreError
 from jettison.model.digest import Digest, hex_of
@@ -30,8 +31,7 @@ from jettison.store.uses import Uses
 _ID_CHARACTERS = 15  # of base 32: 75 bits
 
 
-@dataclass(frozen=True, slots=True)
-class Staging:
+class Staging(Struct, frozen=True):
     """A private directory in which a layer is made.
 
     ``upper`` becomes the layer; ``work`` is what an overlay mount wants beside it; ``path``, which

@@ -14,9 +14,11 @@ from __future__ import annotations
 import contextlib
 import os
 import time
-from dataclasses import dataclass, replace
 from itertools import count
 from pathlib import Path
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from jettison.model.digest import Digest
 from jettison.store.faults import store_faults
@@ -36,8 +38,7 @@ from jettison.store.staging import Staging
 _LOG_SECONDS = 7 * 24 * 3600
 
 
-@dataclass(frozen=True, slots=True)
-class Wish:
+class Wish(Struct, frozen=True):
     """What to prune.
 
     ``all``: everything that can be made or fetched again; a bound alone chooses from the same.
@@ -54,8 +55,7 @@ class Wish:
         return self.all or self.until is not None or self.max_used_space is not None
 
 
-@dataclass(frozen=True, slots=True)
-class Pruned:
+class Pruned(Struct, frozen=True):
     """What went, and how many bytes that freed (at most: layers may have shared files)."""
 
     items: tuple[Item, ...]

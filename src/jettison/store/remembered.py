@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
 
 import msgspec
+from msgspec import Struct
 
 from jettison.errors import ImageError, NotFoundError
 from jettison.model.digest import Digest
@@ -15,8 +15,7 @@ from jettison.store.database import Database
 from jettison.store.uses import Uses
 
 
-@dataclass(frozen=True, slots=True)
-class LayerBlob:
+class LayerBlob(Struct, frozen=True):
     """A layer as a blob: the digest of its uncompressed tar, and the compressed blob."""
 
     diff_id: Digest

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import dataclasses
 from typing import Any
 
+import msgspec
 import pytest
 
 from jettison.model.digest import sha256_digest
@@ -79,18 +79,18 @@ def changed(name: str, value: Any) -> Any:
 
 
 def cases() -> list[tuple[Any, str]]:
-    return [(e, f.name) for e in [*EXAMPLES, *PARTS] for f in dataclasses.fields(e)]
+    return [(e, f) for e in [*EXAMPLES, *PARTS] for f in e.__struct_fields__]
 
 
 @pytest.mark.parametrize(("example", "field"), cases(), ids=str)
 def test_a_changed_field_changes_the_key(example: Any, field: str) -> None:
-    other = dataclasses.replace(example, **{field: changed(field, getattr(example, field))})
+    other = msgspec.structs.replace(example, **{field: changed(field, getattr(example, field))})
     if isinstance(example, steps.Step):
         assert key(example) != key(other)
     else:  # a part of a step
         run = EXAMPLES[-1]
-        assert key(dataclasses.replace(run, mounts=(example,))) != key(
-            dataclasses.replace(run, mounts=(other,))
+        assert key(msgspec.structs.replace(run, mounts=(example,))) != key(
+            msgspec.structs.replace(run, mounts=(other,))
         )
 
 
@@ -106,6 +106,6 @@ def test_definition_and_content_keys_never_meet() -> None:
 
 
 def test_kinds_with_equal_fields_differ() -> None:
-    bind = dataclasses.replace(EXAMPLES[-1], mounts=(steps.SshMount(id="i", target="/t"),))
-    secret = dataclasses.replace(EXAMPLES[-1], mounts=(steps.SecretMount(id="i", target="/t"),))
+    bind = msgspec.structs.replace(EXAMPLES[-1], mounts=(steps.SshMount(id="i", target="/t"),))
+    secret = msgspec.structs.replace(EXAMPLES[-1], mounts=(steps.SecretMount(id="i", target="/t"),))
     assert key(bind) != key(secret)

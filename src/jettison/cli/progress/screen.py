@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from jettison.cli.progress.state import State, Vertex
 from jettison.cli.text import human_duration, human_size, printable
@@ -10,8 +10,7 @@ from jettison.cli.text import human_duration, human_size, printable
 MIN_WIDTH = 20
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(Struct, frozen=True):
     """One line: ``left`` (clipped to fit), ``right`` (at the right edge), and its style."""
 
     left: str

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from jettison.model.event import Event, StepFinished, StepLog, StepProgress, StepStarted, Warned
 
@@ -12,8 +13,7 @@ TAIL = 6
 """Lines of output kept of each step, for the live view."""
 
 
-@dataclass(slots=True)
-class Part:
+class Part(Struct):
     """A part of a step that counts bytes."""
 
     current: int = 0
@@ -25,8 +25,7 @@ class Part:
         return 0 < self.total <= self.current
 
 
-@dataclass(slots=True)
-class Vertex:
+class Vertex(Struct):
     """A step as the view shows it; times are seconds since the epoch, 0 if not yet."""
 
     id: str
