@@ -27,7 +27,7 @@ from jettison.plan.names import StepNames, counted
 from jettison.plan.options import PlanOptions
 from jettison.plan.runs import run
 from jettison.plan.stages import Reference, StageGraph, StageNode, check_order
-from jettison.plan.state import DEFAULT_PATH, StageState, Tree
+from jettison.plan.state import DEFAULT_PATH, StageState, Tree, in_unicode
 from jettison.plan.steps import BuildPlan, ImagePlan, Local, Step, StepInfo
 from jettison.plan.structure import check_froms, check_structure
 
@@ -169,7 +169,7 @@ class _Planner:
         return ImagePlan(
             platform=config.platform,
             root=state.root,
-            config=config,
+            config=in_unicode(config),
             history=tuple(state.history),
             base=state.base,
             epoch=self._shared.epoch,
@@ -278,7 +278,8 @@ class _Planner:
     ) -> Tree:
         if isinstance(source, StageNode):
             check_order(source, user, verb, instruction.span)
-            return Tree(self._state_of(source).root)
+            known = self._states.get(source)
+            return Tree((known or self._state_of(source)).root)
         return self.bases.tree(source, self._platform, instruction.span)
 
 

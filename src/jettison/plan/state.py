@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from jettison.dockerfile.instructions import ArgValue
-from jettison.model.oci import ImageConfig, RootFS, RunConfig
+from jettison.model.oci import ImageConfig, RootFS, RunConfig, encode
 from jettison.model.platform import Platform
 from jettison.model.source import ResolvedImage
 from jettison.model.span import Span
@@ -75,7 +75,7 @@ class StageState:
 
     def record(self, created_by: str, step: Step | None = None) -> None:
         """Add a line to the history; with ``step`` the stage's files are now what it makes."""
-        self.history.append(HistoryEntry(created_by=created_by, step=step))
+        self.history.append(HistoryEntry(created_by=_valid(created_by), step=step))
         if step is not None:
             self.root = step
 
@@ -117,3 +117,28 @@ def replace_variable(env: tuple[str, ...] | None, key: str, value: str) -> tuple
             pairs[index] = f"{key}={value}"
             return tuple(pairs)
     return (*pairs, f"{key}={value}")
+
+
+def in_unicode(config: ImageConfig) -> ImageConfig:
+    """``config`` as JSON can hold it: bytes of the Dockerfile that are no UTF-8 become U+FFFD."""
+    try:
+        encode(config)
+    except UnicodeEncodeError:
+        return msgspec.convert(_all_valid(msgspec.to_builtins(config)), ImageConfig)
+    return config
+
+
+def _all_valid(value: Any) -> Any:
+    if isinstance(value, str):
+        return _valid(value)
+    if isinstance(value, list | tuple):
+        return [_all_valid(item) for item in value]
+    if isinstance(value, dict):
+        return {_valid(key): _all_valid(item) for key, item in value.items()}
+    return value
+
+
+def _valid(text: str) -> str:
+    if text.isascii():
+        return text
+    return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")

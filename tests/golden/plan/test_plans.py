@@ -135,14 +135,13 @@ class _Renderer:
         raise AssertionError(step)
 
     def _copy(self, step: Copy) -> list[str]:
-        sources = [self._source(source) for source in step.sources]
         flags = [
             f"{name}={getattr(step, name)}"
             for name in ("chown", "chmod", "parents", "exclude")
             if getattr(step, name)
         ]
         head = f"on {self._id(step.root)}: copy to {step.dest}"
-        return [" ".join([head, *flags]), *sources]
+        return [" ".join([head, *flags]), *(self._source(source) for source in step.sources)]
 
     def _source(self, source: PathSource | FileSource) -> str:
         if isinstance(source, FileSource):

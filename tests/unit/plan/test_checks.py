@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from jettison.errors import JettisonError
+from jettison.fs.patterns import PatternList
 from jettison.model.platform import parse_platform
 from jettison.plan.checks import CheckConfig, parse_check_options
 from jettison.plan.rules import RULES, names_a_secret, url_of
@@ -57,7 +58,7 @@ def test_malformed_options(text: str) -> None:
         ("FROM base\nWORKDIR a\nWORKDIR b", [("WorkdirRelativePath", 2)]),
         ("FROM base\nWORKDIR /a\nWORKDIR b", []),
         ("FROM base\nCOPY $a $PATH", [("UndefinedVar", 2)]),
-        ("FROM base\nCOPY ${a:-b} c", []),
+        ("FROM base\nCOPY ${a:-b} c", [("UndefinedVar", 2)]),
         ("FROM base\nARG a\nCOPY x$a b", []),
         ('FROM base\nCMD ["a"]\nCMD ["b"]', [("MultipleInstructionsDisallowed", 2)]),
         ('FROM base AS a\nCMD ["a"]\nFROM a\nCMD ["b"]', []),
@@ -100,8 +101,13 @@ def test_a_base_of_another_platform(planned: Planned, images: Images, warnings: 
 
 def test_ignored_files(planned: Planned, warnings: Warnings) -> None:
     text = "FROM base\nCOPY --from=base b /\nCOPY a b ./c/ . /d/\nADD https://h/b /\n"
-    planned(text, ignored=lambda path: path in ("b", "c"))
+    planned(text, ignore=PatternList.parse(["b", "c"]))
     assert warnings.rules == [("CopyIgnoredFile", 3), ("CopyIgnoredFile", 3)]
+
+
+def test_ignored_files_with_exceptions_are_not_judged(planned: Planned, warnings: Warnings) -> None:
+    planned("FROM base\nCOPY b /\n", ignore=PatternList.parse(["b", "!b/c"]))
+    assert warnings.rules == []
 
 
 def test_a_suggestion(planned: Planned, warnings: Warnings) -> None:

@@ -36,7 +36,7 @@ def test_stages_keep_the_platform_of_their_base_stage(planned: Planned, images: 
 
 
 def test_scratch_is_of_the_target_platform(planned: Planned) -> None:
-    config = planned("FROM scratch\n", platforms=(parse_platform("arm/v6"),)).images[0].config
+    config = planned("FROM scratch\n", platforms=(parse_platform("linux/arm/v6"),)).images[0].config
     assert (config.os, config.architecture, config.variant) == ("linux", "arm", "v6")
 
 
