@@ -8,13 +8,13 @@ from typing import Any
 import msgspec
 
 from jettison.dockerfile.instructions import ArgValue
-from jettison.model.oci import ImageConfig, RootFS, RunConfig, encode
+from jettison.model.oci import ImageConfig, RunConfig
 from jettison.model.platform import Platform
 from jettison.model.source import ResolvedImage
 from jettison.model.span import Span
+from jettison.plan.configs import valid
 from jettison.plan.steps import HistoryEntry, Step
 
-DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 DEFAULT_SHELL = ("/bin/sh", "-c")
 
 
@@ -75,7 +75,7 @@ class StageState:
 
     def record(self, created_by: str, step: Step | None = None) -> None:
         """Add a line to the history; with ``step`` the stage's files are now what it makes."""
-        self.history.append(HistoryEntry(created_by=_valid(created_by), step=step))
+        self.history.append(HistoryEntry(created_by=valid(created_by), step=step))
         if step is not None:
             self.root = step
 
@@ -90,55 +90,3 @@ class StageState:
         )
         child.configure(OnBuild=None)
         return child
-
-
-def empty_config(platform: Platform) -> ImageConfig:
-    """The configuration of ``FROM scratch``."""
-    return ImageConfig(
-        architecture=platform.architecture,
-        os=platform.os,
-        variant=platform.variant,
-        os_version=platform.os_version,
-        os_features=platform.os_features,
-        config=RunConfig(Env=(f"PATH={DEFAULT_PATH}",), WorkingDir="/"),
-    )
-
-
-def inherited_config(config: ImageConfig) -> ImageConfig:
-    """What is taken over from a base image: all but its creation time and its layers."""
-    return msgspec.structs.replace(config, created="", rootfs=RootFS())
-
-
-def replace_variable(env: tuple[str, ...] | None, key: str, value: str) -> tuple[str, ...]:
-    """``env`` (``k=v`` strings) with ``key`` set: in its place, or at the end."""
-    pairs = list(env or ())
-    for index, pair in enumerate(pairs):
-        if pair.partition("=")[0] == key:
-            pairs[index] = f"{key}={value}"
-            return tuple(pairs)
-    return (*pairs, f"{key}={value}")
-
-
-def in_unicode(config: ImageConfig) -> ImageConfig:
-    """``config`` as JSON can hold it: bytes of the Dockerfile that are no UTF-8 become U+FFFD."""
-    try:
-        encode(config)
-    except UnicodeEncodeError:
-        return msgspec.convert(_all_valid(msgspec.to_builtins(config)), ImageConfig)
-    return config
-
-
-def _all_valid(value: Any) -> Any:
-    if isinstance(value, str):
-        return _valid(value)
-    if isinstance(value, list | tuple):
-        return [_all_valid(item) for item in value]
-    if isinstance(value, dict):
-        return {_valid(key): _all_valid(item) for key, item in value.items()}
-    return value
-
-
-def _valid(text: str) -> str:
-    if text.isascii():
-        return text
-    return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
