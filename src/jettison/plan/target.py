@@ -7,7 +7,7 @@ from typing import Any
 
 from jettison.dockerfile import instructions as ins
 from jettison.dockerfile.parse import parse_trigger
-from jettison.errors import InternalError, JettisonError
+from jettison.errors import InternalError, JettisonError, PlanError
 from jettison.model.platform import Platform
 from jettison.model.source import ImageSource
 from jettison.plan import metadata
@@ -122,9 +122,9 @@ class TargetPlanner:
             counted(triggers) + counted(instructions) + (base is not None),
             state.platform if self._several else None,
         )
-        if base is not None and base.root is not None:
+        if state.root is not None and base is not None:
             info = StepInfo(name=names.next(base.text), span=node.span)
-            self._shared.infos.setdefault(base.root, info)
+            self._shared.infos.setdefault(state.root, info)
         if node.replacement:
             return state
         self._set_environment(state)
@@ -144,7 +144,7 @@ class TargetPlanner:
         return state
 
     def _begin(self, node: StageNode) -> tuple[StageState, Base | None]:
-        """The state after FROM, and the base if that is not a stage."""
+        """The state after FROM, and the base if that is not a stage and has files."""
         platform = node.platform or self._platform
         if node.replacement is not None:
             base = self.bases.context(*node.replacement, platform, node.span)
@@ -153,6 +153,12 @@ class TargetPlanner:
         else:
             base = self.bases.named(node.base, platform, node.span)
             self._check_platform(node, base, platform)
+        if "windows" in (platform.os, base.config.os):
+            raise PlanError(
+                "Windows images cannot be built: paths, shells and layers differ there",
+                hint="choose another --platform" if platform.os == "windows" else None,
+                span=node.span,
+            )
         state = StageState(
             platform=platform,
             image=base.config,
