@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from jettison.dockerfile.checks import CheckOptions, parse_check_options
 from jettison.dockerfile.instructions import Dockerfile
-from jettison.errors import DockerfileError, PlanError
+from jettison.errors import PlanError
 from jettison.model.event import Observer, Silent
 from jettison.model.source import ImageSource
-from jettison.plan.checks import CheckConfig, Checks, parse_check_options
+from jettison.plan.checks import Checks
 from jettison.plan.goformat import go_bool
 from jettison.plan.options import PlanOptions
 from jettison.plan.steps import BuildPlan, Local, Step, StepInfo
@@ -25,7 +26,7 @@ def plan(
     go to ``observer`` as Warned events. Raises PlanError or DockerfileError with the place in the
     Dockerfile, and whatever ``images`` raises for a base image.
     """
-    config = _check_config(dockerfile, options)
+    check_options = _check_options(dockerfile, options)
     several = _several(options)
     infos: dict[Step, StepInfo] = {}
     context = Local(name=CONTEXT)
@@ -33,7 +34,7 @@ def plan(
     images_planned, sources = [], {}
     for number, platform in enumerate(options.target_platforms):
         # The checks of later platforms would only repeat those of the first.
-        checks = Checks(config, observer if number == 0 else Silent())
+        checks = Checks(check_options, observer if number == 0 else Silent())
         planner = TargetPlanner(
             dockerfile,
             options,
@@ -52,16 +53,13 @@ def plan(
     )
 
 
-def _check_config(dockerfile: Dockerfile, options: PlanOptions) -> CheckConfig:
+def _check_options(dockerfile: Dockerfile, options: PlanOptions) -> CheckOptions:
     given = options.build_args.get("BUILDKIT_DOCKERFILE_CHECK")
     if given is not None:
         return parse_check_options(given)
     directives = dockerfile.ast.directives if dockerfile.ast else ()
     span = next((each.span for each in directives if each.name == "check"), None)
-    try:
-        return parse_check_options(dockerfile.directives.get("check", ""))
-    except DockerfileError as error:
-        raise error.at(span) from None
+    return parse_check_options(dockerfile.directives.get("check", ""), span)
 
 
 def _several(options: PlanOptions) -> bool:

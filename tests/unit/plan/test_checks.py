@@ -10,7 +10,6 @@ import pytest
 from jettison.errors import JettisonError
 from jettison.fs.patterns import PatternList
 from jettison.model.platform import parse_platform
-from jettison.plan.checks import CheckConfig, parse_check_options
 from jettison.plan.rules import RULES, names_a_secret, url_of
 from jettison.plan.steps import BuildPlan
 
@@ -19,24 +18,12 @@ Warnings = Any
 Planned = Callable[..., BuildPlan]
 
 
-@pytest.mark.parametrize(
-    ("text", "config"),
-    [
-        ("", CheckConfig()),
-        ("skip=A, B", CheckConfig(skip=frozenset({"A", "B"}))),
-        ("skip=all;error=TRUE", CheckConfig(skip_all=True, error=True)),
-        ("experimental=all", CheckConfig(experimental_all=True)),
-        ("error=0;experimental=X", CheckConfig(experimental=frozenset({"X"}))),
-    ],
-)
-def test_options(text: str, config: CheckConfig) -> None:
-    assert parse_check_options(text) == config
-
-
 @pytest.mark.parametrize("text", ["warn=1", "error=perhaps", "skip"])
-def test_malformed_options(text: str) -> None:
-    with pytest.raises(JettisonError, match="failed to parse check options"):
-        parse_check_options(text)
+def test_malformed_options(planned: Planned, text: str) -> None:
+    with pytest.raises(JettisonError, match="failed to parse check options") as caught:
+        planned(f"# escape=`\n# check={text}\nFROM base\n")
+    assert caught.value.span is not None
+    assert caught.value.span.line == 2
 
 
 @pytest.mark.parametrize(
