@@ -6,10 +6,13 @@ from collections.abc import Mapping
 
 from jettison.dockerfile.instructions import Dockerfile
 from jettison.model.platform import Platform
+from jettison.plan.options import PlanOptions
 from jettison.plan.words import Words
 
 UNEXPORTED = frozenset({"BUILDKIT_SBOM_SCAN_CONTEXT", "BUILDKIT_SBOM_SCAN_STAGE"})
 """Arguments that act on the build and never become variables."""
+
+SOURCE_DATE_EPOCH = "SOURCE_DATE_EPOCH"
 
 _PROXIES = ("http_proxy", "https_proxy", "ftp_proxy", "no_proxy", "all_proxy")
 
@@ -32,6 +35,14 @@ def platform_args(
         "TARGETSTAGE": stage or "default",
     }
     return {key: overrides.get(key, value) for key, value in values.items()}
+
+
+def predefined_args(
+    dockerfile: Dockerfile, options: PlanOptions, platform: Platform
+) -> dict[str, str]:
+    """The arguments that every Dockerfile has, for one target platform."""
+    stage = options.target or dockerfile.stages[-1].name or ""
+    return platform_args(options.build_platform, platform, stage, options.build_args)
 
 
 def global_args(
@@ -61,3 +72,14 @@ def proxy_variables(build_args: Mapping[str, str]) -> tuple[tuple[str, str], ...
         if name in given
         for spelling in (name.upper(), name)
     )
+
+
+def with_epoch(args: Mapping[str, str], epoch: int | None) -> dict[str, str]:
+    """``args`` with SOURCE_DATE_EPOCH, if it is among them, as the number it stands for."""
+    args = dict(args)
+    if SOURCE_DATE_EPOCH in args:
+        if epoch is None:
+            del args[SOURCE_DATE_EPOCH]
+        else:
+            args[SOURCE_DATE_EPOCH] = str(epoch)
+    return args

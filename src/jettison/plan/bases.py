@@ -14,6 +14,7 @@ from jettison.model.platform import Platform
 from jettison.model.reference import parse_reference
 from jettison.model.source import ImageSource, ResolvedImage
 from jettison.model.span import Span
+from jettison.plan.configs import empty_config, inherited_config
 from jettison.plan.giturl import parse_git_url
 from jettison.plan.options import (
     NamedContext,
@@ -25,7 +26,7 @@ from jettison.plan.options import (
     PlanOptions,
 )
 from jettison.plan.stages import SCRATCH
-from jettison.plan.state import Tree, empty_config, inherited_config
+from jettison.plan.state import Tree
 from jettison.plan.steps import (
     Copy,
     Git,

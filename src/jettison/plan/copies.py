@@ -5,10 +5,10 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Iterator
-from urllib.parse import unquote, urlsplit
 
 from jettison.dockerfile.instructions import Copy as CopyInstruction
 from jettison.errors import ImageError, PlanError
+from jettison.fs.modes import parse_mode
 from jettison.model.digest import Digest, parse_digest
 from jettison.model.span import Span
 from jettison.plan.build import StageBuild
@@ -16,8 +16,6 @@ from jettison.plan.giturl import GitUrl, find_git_url
 from jettison.plan.state import Tree
 from jettison.plan.steps import Copy, FileSource, Git, Http, Merge, PathSource, Step, StepInfo
 
-_CLAUSE = r"[ugoa]*(?:[-+=](?:[ugo]|[rwxXst]*))+"
-_SYMBOLIC_MODE = re.compile(rf"^{_CLAUSE}(?:,{_CLAUSE})*$")
 _NUMERIC_OWNER = re.compile(r"^[0-9]+(?::[0-9]+)?$")
 
 
@@ -166,9 +164,12 @@ class _Copier:
         )
 
     def _check_ignored(self, path: str) -> None:
-        ignored = self._build.shared.options.ignored
+        patterns = self._build.shared.options.ignore
+        # With exceptions only a look at the directory would tell what is left of it.
+        if patterns is None or any(pattern.negated for pattern in patterns.patterns):
+            return
         path = absolute_source(path, parents=False).lstrip("/")
-        if ignored is not None and path and ignored(path):
+        if path and patterns.matches(path):
             self._build.checks.report(
                 "CopyIgnoredFile",
                 f"Attempting to {self._command} file {path!r} that is excluded by .dockerignore",
@@ -192,6 +193,8 @@ def is_url(path: str) -> bool:
 
 def filename_of(url: str) -> str:
     """The file name ADD gives what it fetches: the last segment of the URL's path."""
+    from urllib.parse import unquote, urlsplit
+
     try:
         name = posixpath.basename(posixpath.normpath(unquote(urlsplit(url).path)))
     except ValueError:
@@ -226,15 +229,8 @@ def _clean(path: str) -> str:
 
 
 def _check_mode(mode: str, span: Span) -> None:
-    if not mode:
-        return
-    numeric = re.fullmatch(r"[0-7]+", mode)
-    if numeric and int(mode, 8) <= 0o7777:
-        return
-    if not numeric and _SYMBOLIC_MODE.match(mode):
-        return
-    raise PlanError(
-        f"invalid chmod parameter: {mode!r}. it should be octal string and between 0 and 07777",
-        hint="or symbolic, as in u=rwX,go=rX",
-        span=span,
-    )
+    if mode:
+        try:
+            parse_mode(mode)
+        except PlanError as error:
+            raise error.at(span) from None

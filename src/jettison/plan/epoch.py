@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from jettison.dockerfile.instructions import Arg, Copy, Dockerfile, Stage
 from jettison.errors import ImageError, PlanError
 from jettison.model.digest import parse_digest
+from jettison.plan.args import SOURCE_DATE_EPOCH
 from jettison.plan.bases import git_step
 from jettison.plan.copies import filename_of, is_url
 from jettison.plan.giturl import find_git_url
@@ -14,8 +15,6 @@ from jettison.plan.options import NamedGit, NamedHttp, PlanOptions
 from jettison.plan.stages import SCRATCH
 from jettison.plan.steps import Git, Http
 from jettison.plan.words import Words
-
-NAME = "SOURCE_DATE_EPOCH"
 
 
 def resolve_epoch(
@@ -27,9 +26,9 @@ def resolve_epoch(
     stage that is nothing but one remote ADD: then it is the time of that source, if it has one
     (local directories have none). Raises PlanError for anything else.
     """
-    value = options.build_args.get(NAME)
+    value = options.build_args.get(SOURCE_DATE_EPOCH)
     if value is None:
-        value = args.get(NAME, "")
+        value = args.get(SOURCE_DATE_EPOCH, "")
     if not value:
         return None
     try:
@@ -64,7 +63,7 @@ def _time_of(step: Git | Http, options: PlanOptions) -> int | None:
 def _source_of(
     dockerfile: Dockerfile, stage: Stage, options: PlanOptions, args: Mapping[str, str]
 ) -> Git | Http:
-    env = {key: value for key, value in args.items() if key != NAME}
+    env = {key: value for key, value in args.items() if key != SOURCE_DATE_EPOCH}
     if Words(dockerfile.escape, env, stage.base.span).word(stage.base.image) != SCRATCH:
         raise PlanError("SOURCE_DATE_EPOCH stage must use FROM scratch", span=stage.base.span)
     source = None

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import posixpath
 import re
-from urllib.parse import parse_qs, unquote, urlsplit, urlunsplit
-
 from msgspec import Struct
 from msgspec.structs import replace
 
@@ -65,6 +63,8 @@ def find_git_url(text: str) -> GitUrl | None:
         if match is None:
             return None
         return _with_options(match["remote"], match["fragment"] or "", match["query"] or "")
+    from urllib.parse import urlsplit
+
     try:
         parts = urlsplit(text)
     except ValueError:
@@ -76,6 +76,8 @@ def find_git_url(text: str) -> GitUrl | None:
 
 
 def _from_url(text: str) -> GitUrl:
+    from urllib.parse import unquote, urlsplit, urlunsplit
+
     parts = urlsplit(text)
     remote = urlunsplit((parts.scheme, parts.netloc, parts.path, "", ""))
     return _with_options(remote, unquote(parts.fragment), parts.query)
@@ -83,10 +85,11 @@ def _from_url(text: str) -> GitUrl:
 
 def _with_options(remote: str, fragment: str, query: str) -> GitUrl:
     ref, _, subdir = fragment.partition(":")
-    subdir = posixpath.normpath("/" + subdir).lstrip("/")
-    git = GitUrl(remote, ref=ref, subdir=subdir)
+    git = GitUrl(remote, ref=ref, subdir=_below_root(subdir))
     if not query:
         return git
+    from urllib.parse import parse_qs
+
     values: dict[str, str] = {}
     for key, given in parse_qs(query, keep_blank_values=True).items():
         if len(given) > 1:
@@ -109,7 +112,7 @@ def _apply_query(git: GitUrl, values: dict[str, str]) -> GitUrl:
             case "branch":
                 git = replace(git, ref=_same("ref", git.ref, _full(value, "refs/heads/")))
             case "subdir":
-                git = replace(git, subdir=_same("subdir", git.subdir, value))
+                git = replace(git, subdir=_same("subdir", git.subdir, _below_root(value)))
             case "checksum" | "commit":
                 git = replace(git, checksum=_same("checksum", git.checksum, value))
             case "keep-git-dir":
@@ -122,6 +125,10 @@ def _apply_query(git: GitUrl, values: dict[str, str]) -> GitUrl:
                     hint="known are ref, tag, branch, subdir, checksum, keep-git-dir, submodules",
                 )
     return git
+
+
+def _below_root(path: str) -> str:
+    return posixpath.normpath("/" + path).lstrip("/")
 
 
 def _same(what: str, before: str, value: str) -> str:

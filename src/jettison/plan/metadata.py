@@ -11,9 +11,9 @@ from jettison.errors import PlanError
 from jettison.model.oci import Healthcheck
 from jettison.plan.args import UNEXPORTED
 from jettison.plan.build import StageBuild
+from jettison.plan.configs import replace_variable
 from jettison.plan.goformat import go_healthcheck, go_list, go_quoted_list
 from jettison.plan.rules import names_a_secret
-from jettison.plan.state import replace_variable
 from jettison.plan.steps import Mkdir
 
 

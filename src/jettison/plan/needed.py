@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from jettison.dockerfile.instructions import Dockerfile
 from jettison.errors import JettisonError
-from jettison.plan.args import global_args
+from jettison.plan.args import global_args, predefined_args
 from jettison.plan.bases import BaseName, image_behind, image_of_context
 from jettison.plan.options import PlanOptions
-from jettison.plan.planner import predefined_args
 from jettison.plan.stages import StageGraph, StageNode
 
 

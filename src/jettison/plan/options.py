@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-
 from msgspec import Struct, field
+from typing import TYPE_CHECKING
 
 from jettison.errors import JettisonError
 from jettison.model.platform import Platform
 from jettison.model.reference import parse_reference
 from jettison.plan.steps import Git, Http, Ulimit
+
+if TYPE_CHECKING:
+    from jettison.fs.patterns import PatternList
 
 NETWORK_HOST = "network.host"
 SECURITY_INSECURE = "security.insecure"
@@ -54,10 +57,9 @@ class PlanOptions(Struct, frozen=True, kw_only=True):
     ``platforms`` are those asked for (none: the build platform, and the result keeps what its
     base image says). ``no_cache`` None: use the cache; (): ignore it in all stages; names: in
     these stages. ``contexts`` are the named contexts by name, perhaps ``name::platform``.
-    ``ignored`` tells whether .dockerignore hides a path of the build context (None: there is no
-    .dockerignore, or it has exceptions, which cannot be judged without looking). ``context_epoch``
-    is the time of the build context in seconds (that of a git commit), which
-    ``SOURCE_DATE_EPOCH=context`` stands for; ``epoch_of`` gives that of a remote source.
+    ``ignore`` are the patterns of .dockerignore; they serve to warn only. ``context_epoch`` is the
+    time of the build context in seconds (that of a git commit), which ``SOURCE_DATE_EPOCH=context``
+    stands for; ``epoch_of`` gives that of a remote source.
     """
 
     build_platform: Platform
@@ -73,7 +75,7 @@ class PlanOptions(Struct, frozen=True, kw_only=True):
     ulimits: tuple[Ulimit, ...] = ()
     cgroup_parent: str = ""
     entitlements: frozenset[str] = frozenset()
-    ignored: Callable[[str], bool] | None = None
+    ignore: PatternList | None = None
     context_epoch: int | None = None
     epoch_of: Callable[[Git | Http], int | None] | None = None
 

@@ -18,6 +18,12 @@ _DEFAULT_HOSTNAME = "buildkitsandbox"
 def run(build: StageBuild, instruction: RunInstruction) -> None:
     """Plan a RUN as one step."""
     state, shared, options = build.state, build.shared, build.shared.options
+    if state.platform.os != "linux":
+        raise PlanError(
+            f"a RUN for {state.platform} cannot be executed on Linux",
+            hint="run it in a stage FROM --platform=$BUILDPLATFORM and COPY what it makes",
+            span=instruction.span,
+        )
     _check_entitlements(instruction, options.entitlements, options.network)
     argv, files = command_of(instruction.command, state.shell)
     bodies = instruction.command.heredocs

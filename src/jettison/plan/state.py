@@ -9,13 +9,13 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 from jettison.dockerfile.instructions import ArgValue
-from jettison.model.oci import ImageConfig, RootFS, RunConfig
+from jettison.model.oci import ImageConfig, RunConfig
 from jettison.model.platform import Platform
 from jettison.model.source import ResolvedImage
 from jettison.model.span import Span
+from jettison.plan.configs import valid
 from jettison.plan.steps import HistoryEntry, Step
 
-DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 DEFAULT_SHELL = ("/bin/sh", "-c")
 
 
@@ -74,7 +74,7 @@ class StageState(Struct, kw_only=True):
 
     def record(self, created_by: str, step: Step | None = None) -> None:
         """Add a line to the history; with ``step`` the stage's files are now what it makes."""
-        self.history.append(HistoryEntry(created_by=created_by, step=step))
+        self.history.append(HistoryEntry(created_by=valid(created_by), step=step))
         if step is not None:
             self.root = step
 
@@ -89,30 +89,3 @@ class StageState(Struct, kw_only=True):
         )
         child.configure(OnBuild=None)
         return child
-
-
-def empty_config(platform: Platform) -> ImageConfig:
-    """The configuration of ``FROM scratch``."""
-    return ImageConfig(
-        architecture=platform.architecture,
-        os=platform.os,
-        variant=platform.variant,
-        os_version=platform.os_version,
-        os_features=platform.os_features,
-        config=RunConfig(Env=(f"PATH={DEFAULT_PATH}",), WorkingDir="/"),
-    )
-
-
-def inherited_config(config: ImageConfig) -> ImageConfig:
-    """What is taken over from a base image: all but its creation time and its layers."""
-    return msgspec.structs.replace(config, created="", rootfs=RootFS())
-
-
-def replace_variable(env: tuple[str, ...] | None, key: str, value: str) -> tuple[str, ...]:
-    """``env`` (``k=v`` strings) with ``key`` set: in its place, or at the end."""
-    pairs = list(env or ())
-    for index, pair in enumerate(pairs):
-        if pair.partition("=")[0] == key:
-            pairs[index] = f"{key}={value}"
-            return tuple(pairs)
-    return (*pairs, f"{key}={value}")

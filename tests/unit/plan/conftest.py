@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import IO, Any
 
 import pytest
 
@@ -58,7 +58,7 @@ class Images:
 
 
 class _NoBlobs:
-    def open_blob(self, descriptor: Descriptor) -> Any:
+    def open_blob(self, descriptor: Descriptor) -> IO[bytes]:
         raise AssertionError("planning reads no layer")
 
 

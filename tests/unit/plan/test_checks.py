@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from jettison.errors import JettisonError
+from jettison.fs.patterns import PatternList
 from jettison.model.platform import parse_platform
-from jettison.plan.checks import CheckConfig, parse_check_options
 from jettison.plan.rules import RULES, names_a_secret, url_of
 from jettison.plan.steps import BuildPlan
 
@@ -18,24 +18,12 @@ Warnings = Any
 Planned = Callable[..., BuildPlan]
 
 
-@pytest.mark.parametrize(
-    ("text", "config"),
-    [
-        ("", CheckConfig()),
-        ("skip=A, B", CheckConfig(skip=frozenset({"A", "B"}))),
-        ("skip=all;error=TRUE", CheckConfig(skip_all=True, error=True)),
-        ("experimental=all", CheckConfig(experimental_all=True)),
-        ("error=0;experimental=X", CheckConfig(experimental=frozenset({"X"}))),
-    ],
-)
-def test_options(text: str, config: CheckConfig) -> None:
-    assert parse_check_options(text) == config
-
-
 @pytest.mark.parametrize("text", ["warn=1", "error=perhaps", "skip"])
-def test_malformed_options(text: str) -> None:
-    with pytest.raises(JettisonError, match="failed to parse check options"):
-        parse_check_options(text)
+def test_malformed_options(planned: Planned, text: str) -> None:
+    with pytest.raises(JettisonError, match="failed to parse check options") as caught:
+        planned(f"# escape=`\n# check={text}\nFROM base\n")
+    assert caught.value.span is not None
+    assert caught.value.span.line == 2
 
 
 @pytest.mark.parametrize(
@@ -57,7 +45,7 @@ def test_malformed_options(text: str) -> None:
         ("FROM base\nWORKDIR a\nWORKDIR b", [("WorkdirRelativePath", 2)]),
         ("FROM base\nWORKDIR /a\nWORKDIR b", []),
         ("FROM base\nCOPY $a $PATH", [("UndefinedVar", 2)]),
-        ("FROM base\nCOPY ${a:-b} c", []),
+        ("FROM base\nCOPY ${a:-b} c", [("UndefinedVar", 2)]),
         ("FROM base\nARG a\nCOPY x$a b", []),
         ('FROM base\nCMD ["a"]\nCMD ["b"]', [("MultipleInstructionsDisallowed", 2)]),
         ('FROM base AS a\nCMD ["a"]\nFROM a\nCMD ["b"]', []),
@@ -100,8 +88,13 @@ def test_a_base_of_another_platform(planned: Planned, images: Images, warnings: 
 
 def test_ignored_files(planned: Planned, warnings: Warnings) -> None:
     text = "FROM base\nCOPY --from=base b /\nCOPY a b ./c/ . /d/\nADD https://h/b /\n"
-    planned(text, ignored=lambda path: path in ("b", "c"))
+    planned(text, ignore=PatternList.parse(["b", "c"]))
     assert warnings.rules == [("CopyIgnoredFile", 3), ("CopyIgnoredFile", 3)]
+
+
+def test_ignored_files_with_exceptions_are_not_judged(planned: Planned, warnings: Warnings) -> None:
+    planned("FROM base\nCOPY b /\n", ignore=PatternList.parse(["b", "!b/c"]))
+    assert warnings.rules == []
 
 
 def test_a_suggestion(planned: Planned, warnings: Warnings) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from jettison.errors import JettisonError
 from jettison.plan.copies import absolute_dest, absolute_source, filename_of
@@ -180,3 +182,15 @@ def test_errors(planned: Planned, line: str, message: str) -> None:
 @pytest.mark.parametrize("mode", ["0", "7777", "u=rwX,go=rX", "a+x", "+t", "g=u", "u+s-w", "-x"])
 def test_modes(planned: Planned, mode: str) -> None:
     assert copy_of(planned(f"FROM base\nCOPY --chmod={mode} a /\n")).chmod == mode
+
+
+@given(st.text("ab/.*", max_size=12), st.text("ab/.", max_size=8))
+def test_paths_stay_below_the_root(path: str, workdir: str) -> None:
+    for made in (
+        absolute_dest(path, "/" + workdir),
+        absolute_source(path, parents=False),
+        absolute_source(path, parents=True),
+    ):
+        assert made.startswith("/")
+        assert not made.startswith("//")
+        assert ".." not in made.split("/")

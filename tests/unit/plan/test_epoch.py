@@ -29,7 +29,7 @@ def times(step: Git | Http) -> int | None:
         ("context", {"context_epoch": 7}, 7),
         ("extra", {"contexts": {"extra": NamedLocal("extra")}}, None),
         ("extra", {"contexts": {"extra": NamedGit("https://h/r.git#x")}, "epoch_of": times}, 15),
-        ("SRC", {"epoch_of": times}, 10),
+        ("SRC", {"epoch_of": times}, 11),
     ],
 )
 def test_values(planned: Planned, value: str, options: dict[str, Any], epoch: int | None) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from jettison.errors import PlanError
 from jettison.plan.giturl import GitUrl, find_git_url, parse_git_url
@@ -59,3 +61,14 @@ def test_a_context_may_be_short() -> None:
     assert parse_git_url("github.com/o/n#r") == GitUrl("https://github.com/o/n", ref="r")
     with pytest.raises(PlanError, match="not the URL of a git repository"):
         parse_git_url("https://h/a.tar")
+
+
+@given(
+    st.text(max_size=40) | st.from_regex(r"https?://[^/]*/[^\n]*\.git[?#][^\n]*", fullmatch=True)
+)
+def test_no_text_is_too_odd(text: str) -> None:
+    try:
+        found = find_git_url(text)
+    except PlanError:
+        return
+    assert found is None or ".." not in found.subdir.split("/")

@@ -10,7 +10,7 @@ import pytest
 from jettison.errors import JettisonError
 from jettison.model.oci import RunConfig
 from jettison.plan.metadata import resolve_workdir
-from jettison.plan.steps import BuildPlan, Mkdir
+from jettison.plan.steps import BuildPlan, Mkdir, Run
 
 Images = Any
 Planned = Callable[..., BuildPlan]
@@ -186,6 +186,15 @@ def test_workdir_makes_a_layer_but_for_the_root(planned: Planned) -> None:
     last = made.images[0].root
     assert isinstance(last, Mkdir)
     assert (last.path, last.user, last.mtime, last.root) == ("/yes/b", "u", None, entries[2].step)
+
+
+def test_bytes_that_are_no_text_become_replacement_characters(planned: Planned) -> None:
+    image = planned("FROM base\nLABEL a=\udcff\nENV é=\udce9x\nRUN x\n").images[0]
+    assert image.config.config.Labels == {"a": "\ufffd"}
+    assert "é=\ufffdx" in (image.config.config.Env or ())
+    assert image.history[0].created_by == "LABEL a=\ufffd"
+    assert isinstance(image.root, Run)
+    assert dict(image.root.env)["é"] == "\udce9x"  # the command gets the bytes
 
 
 def test_onbuild_is_stored_and_has_no_history(planned: Planned) -> None:

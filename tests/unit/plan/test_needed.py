@@ -49,7 +49,11 @@ def test_platforms() -> None:
 
 
 def test_named_contexts() -> None:
-    contexts = {"a": NamedImage("mine"), "b": NamedLocal("b"), "s": NamedImage("stage")}
+    contexts: dict[str, Any] = {
+        "a": NamedImage("mine"),
+        "b": NamedLocal("b"),
+        "s": NamedImage("stage"),
+    }
     text = "FROM gone AS s\nFROM a\nCOPY --from=b x y\nCOPY --from=s x y\n"
     assert needed(text, contexts=contexts) == ["stage linux/amd64", "mine linux/amd64"]
 

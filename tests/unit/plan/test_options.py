@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from jettison.model.platform import Platform
-from jettison.plan.options import NamedImage, NamedLocal, NamedScratch, PlanOptions
+from jettison.plan.options import NamedContext, NamedImage, NamedLocal, NamedScratch, PlanOptions
 
 AMD64 = Platform(architecture="amd64", os="linux")
 ARM64 = Platform(architecture="arm64", os="linux")
@@ -30,7 +30,10 @@ def test_names_compare_as_references(key: str, name: str, found: bool) -> None:
 
 
 def test_a_platform_key_goes_first() -> None:
-    contexts = {"base": NamedLocal("a"), "base::linux/arm64": NamedImage("b")}
+    contexts: dict[str, NamedContext] = {
+        "base": NamedLocal("a"),
+        "base::linux/arm64": NamedImage("b"),
+    }
     options = PlanOptions(build_platform=AMD64, contexts=contexts)
     assert options.named_context("base", AMD64) == ("base", NamedLocal("a"))
     assert options.named_context("base", ARM64) == ("base::linux/arm64", NamedImage("b"))

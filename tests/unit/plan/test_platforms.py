@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from jettison.model.platform import parse_platform
+import pytest
+
+from jettison.errors import JettisonError
+from jettison.model.platform import Platform, parse_platform
 from jettison.plan.steps import BuildPlan, Run
 
 Images = Any
@@ -36,7 +39,7 @@ def test_stages_keep_the_platform_of_their_base_stage(planned: Planned, images: 
 
 
 def test_scratch_is_of_the_target_platform(planned: Planned) -> None:
-    config = planned("FROM scratch\n", platforms=(parse_platform("arm/v6"),)).images[0].config
+    config = planned("FROM scratch\n", platforms=(parse_platform("linux/arm/v6"),)).images[0].config
     assert (config.os, config.architecture, config.variant) == ("linux", "arm", "v6")
 
 
@@ -51,6 +54,19 @@ def test_several_platforms(planned: Planned, images: Images) -> None:
     ]
     names = [made.infos[image.root].name for image in made.images if image.root]
     assert names == ["[linux/amd64 2/2] RUN x", "[linux/arm64 2/2] RUN x"]
+
+
+def test_other_systems_have_files_but_run_nothing(planned: Planned) -> None:
+    wasi = (Platform(os="wasip1", architecture="wasm"),)
+    config = planned("FROM scratch\nCOPY app.wasm /\n", platforms=wasi).images[0].config
+    assert (config.os, config.architecture) == ("wasip1", "wasm")
+    with pytest.raises(JettisonError, match="wasip1/wasm"):
+        planned("FROM scratch\nRUN x\n", platforms=wasi)
+
+
+def test_windows_is_refused(planned: Planned) -> None:
+    with pytest.raises(JettisonError, match="Windows"):
+        planned("FROM scratch\n", platforms=(parse_platform("windows/amd64"),))
 
 
 def test_images_for_copy_are_of_the_target_platform(planned: Planned, images: Images) -> None:

@@ -126,7 +126,7 @@ def test_an_image_without_layers_is_like_scratch(planned: Planned, images: Image
 
 class TestNamedContexts:
     def test_local(self, planned: Planned) -> None:
-        text = "FROM scratch\nRUN --mount=from=extra x\nCOPY --from=extra a b\n"
+        text = "FROM scratch\nRUN --mount=from=extra,target=/m x\nCOPY --from=extra a b\n"
         made = planned(text, contexts={"extra": NamedLocal("extra")})
         source = first_source(made)
         assert isinstance(source.step, Local)
