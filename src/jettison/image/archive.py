@@ -73,7 +73,9 @@ class ImageArchive:
         else:
             found = [image.descriptor for image in images]
             if len({d.digest for d in found}) > 1:  # several: the one a bare name would mean
-                found = [i.descriptor for i in images if any(_is_latest(n) for n in i.names)]
+                found = [
+                    i.descriptor for i in images if any(_tag_of(n) == "latest" for n in i.names)
+                ]
         if len({d.digest for d in found}) > 1:
             raise ImageError(f"{self.name} has several images {name}", hint=_listing(images))
         if not found:
@@ -140,14 +142,13 @@ def _normalised(name: str) -> str | None:
 
 
 def _tag_of(name: str) -> str | None:
+    """The tag in a name; layouts often have the tag alone for a name."""
+    if not {"/", ":"} & set(name):
+        return name
     try:
         return parse_reference(name).tag
     except JettisonError:
         return None
-
-
-def _is_latest(name: str) -> bool:
-    return name == "latest" or _tag_of(name) == "latest"
 
 
 def _listing(images: list[ArchiveImage]) -> str | None:

@@ -132,6 +132,9 @@ class TarFiles:
         self._links: dict[str, str] = {}
         try:
             self._scan()
+        except ArchiveError as error:
+            os.close(fd)
+            raise ArchiveError(f"{name}: {error.message}", hint=error.hint) from None
         except BaseException:
             os.close(fd)
             raise
@@ -181,8 +184,8 @@ class TarFiles:
                 self._places[path] = (headers.position, member.size)
             position = headers.position + member.stored + -member.stored % _BLOCK
             if headers.position + member.stored > end:
-                raise ArchiveError(f"{self.name} is truncated")
-        raise ArchiveError(f"{self.name} has more than {_MAX_MEMBERS} members")
+                raise ArchiveError("the tar is truncated")
+        raise ArchiveError(f"the tar has more than {_MAX_MEMBERS} members")
 
 
 class _Blocks:

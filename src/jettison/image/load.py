@@ -135,7 +135,9 @@ class _Loader:
 
 
 def _full_name(name: str) -> str | None:
-    """What the store may call the image; None for a name that is no reference."""
+    """What the store may call the image; None for what is no name, or just the usual tag."""
+    if name == "latest":
+        return None
     try:
         reference = parse_reference(name)
     except JettisonError:

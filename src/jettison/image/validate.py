@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import IO, TYPE_CHECKING
 
-from jettison.errors import ArchiveError, ImageError, JettisonError, NotFoundError
+from jettison.errors import ArchiveError, ImageError, NotFoundError
 from jettison.model.digest import Digest, algorithm_of, parse_digest
 from jettison.model.finding import Finding
 from jettison.model.oci import (
@@ -30,7 +30,7 @@ from jettison.model.oci import (
     Manifest,
 )
 from jettison.model.platform import matches
-from jettison.model.resolve import read_config, read_index, read_manifest
+from jettison.model.resolve import read_config, read_document, read_index, read_manifest
 from jettison.model.source import BlobSource
 
 if TYPE_CHECKING:
@@ -83,18 +83,31 @@ class _Check:
         if depth == _MAX_DEPTH:
             self.find("Document", f"indexes are nested more than {_MAX_DEPTH} deep")
             return
+        if descriptor.mediaType not in INDEX_TYPES | MANIFEST_TYPES:
+            self.find("MediaType", f"{descriptor.digest} is neither manifest nor index",
+                      descriptor.mediaType)  # fmt: skip
+            return
+        if not self.has_content(descriptor):
+            return
         try:
             if descriptor.mediaType in INDEX_TYPES:
                 self.index(descriptor, depth)
-            elif descriptor.mediaType in MANIFEST_TYPES:
-                self.manifest(descriptor)
             else:
-                self.find("MediaType", f"{descriptor.digest} is neither manifest nor index",
-                          descriptor.mediaType)  # fmt: skip
+                self.manifest(descriptor)
+        except ImageError as error:
+            self.find("Document", error.message)
+
+    def has_content(self, descriptor: Descriptor) -> bool:
+        """Whether a document is there and is what its descriptor says."""
+        try:
+            read_document(self.source, descriptor)
         except NotFoundError as error:
             self.find("BlobMissing", error.message)
         except ImageError as error:
-            self.find(_code_of(error), error.message)
+            self.find("BlobContent", error.message)
+        else:
+            return True
+        return False
 
     def index(self, descriptor: Descriptor, depth: int) -> None:
         for member in read_index(self.source, descriptor).manifests:
@@ -110,6 +123,8 @@ class _Check:
                 self.find("MediaType", f"layer {layer.digest} is of no known type", layer.mediaType)
         if manifest.config.mediaType not in (OCI_CONFIG, DOCKER_CONFIG):
             self.find("MediaType", "the config is no image config", manifest.config.mediaType)
+            return
+        if not self.has_content(manifest.config):
             return
         config = read_config(self.source, manifest)
         self.counts(descriptor, manifest, config)
@@ -238,9 +253,3 @@ def _path_faults(stream: _Hashed) -> Iterator[tuple[str, str]]:
 
 def _short(path: str) -> bytes:
     return hashlib.blake2b(path.encode("utf-8", "surrogateescape"), digest_size=8).digest()
-
-
-def _code_of(error: JettisonError) -> str:
-    """Documents that are malformed are told from blobs that are not what they should be."""
-    lies = ("does not have the", "other content than", "instead of")
-    return "BlobContent" if any(lie in error.message for lie in lies) else "Document"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import posixpath
 import re
+
 from msgspec import Struct
 from msgspec.structs import replace
 

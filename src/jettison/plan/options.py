@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from msgspec import Struct, field
 from typing import TYPE_CHECKING
+
+from msgspec import Struct, field
 
 from jettison.errors import JettisonError
 from jettison.model.platform import Platform

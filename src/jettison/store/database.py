@@ -95,10 +95,13 @@ class Database:
                     self._connection = _open(self._path, self._draft, self._creation)
                 yield self._connection
             except (sqlite3.Error, OSError) as error:
-                raise StoreError(
-                    f"{self._path}: {error}",
-                    hint="the file holds only what can be made anew; if this stays, remove it",
-                ) from error
+                raise StoreError(f"{self._path}: {error}", hint=_hint(error)) from error
+
+
+def _hint(error: Exception) -> str:
+    if getattr(error, "sqlite_errorname", "") == "SQLITE_FULL":
+        return "free some space, for example with `jettison prune`"
+    return "the file holds only what can be made anew; if this stays, remove it"
 
 
 @contextmanager

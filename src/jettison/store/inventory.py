@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 
 from msgspec import Struct
 
+from jettison.errors import StoreError
 from jettison.model.digest import Digest
 from jettison.model.oci import MAX_DOCUMENT, OCI_INDEX, OCI_MANIFEST, Descriptor
 from jettison.store.blobs import Blobs
@@ -64,10 +65,11 @@ class Record(Struct, frozen=True):
 
 
 class Inventory:
-    """One look at the store. ``marks`` are those of all leases."""
+    """One look at the store. ``marks`` are those of all leases, ``sizes`` those of layers."""
 
-    def __init__(self, parts: Parts, marks: set[str]) -> None:
+    def __init__(self, parts: Parts, marks: set[str], sizes: dict[str, int]) -> None:
         self._parts = parts
+        self._sizes = sizes
         self._marks = marks
         self.records = [
             Record(key, tuple(layers.split()), description, created, used)
@@ -86,9 +88,9 @@ class Inventory:
     def layer_items(self) -> list[Item]:
         """All unpacked layers; those of no record have no description."""
         facts = {
-            layer: (created, used, size or 0)
-            for layer, created, used, size in self._parts.database.rows(
-                "SELECT id, created, used, size FROM layers"
+            layer: (created, used)
+            for layer, created, used in self._parts.database.rows(
+                "SELECT id, created, used FROM layers"
             )
         }
         last_use: dict[str, float] = {}
@@ -100,7 +102,8 @@ class Inventory:
                 names[record.layers[-1]] = record.description
         items = []
         for layer in self.on_disk:
-            created, used, size = facts.get(layer, (0.0, 0.0, 0))
+            created, used = facts.get(layer, (0.0, 0.0))
+            size = self._sizes.get(layer, 0)
             in_use = self.uses_layer(layer)
             used = max(used, last_use.get(layer, 0.0))
             items.append(
@@ -197,16 +200,23 @@ def mount_items(parts: Parts) -> list[Item]:
     ]
 
 
-def measure_layers(parts: Parts) -> None:
-    """Find the sizes of layers that nobody measured yet (a commit does not look into them)."""
-    known = {i for (i,) in parts.database.rows("SELECT id FROM layers WHERE size IS NOT NULL")}
-    for layer in set(os.listdir(parts.paths.layers)) - known:
-        path = parts.layers.path(layer)
-        size = tree_size(path)
-        try:
-            seen = path.stat().st_ctime
-        except FileNotFoundError:
-            continue
+def measure_layers(parts: Parts) -> dict[str, int]:
+    """The sizes of all layers; those nobody measured yet (a commit does not look into them) are
+    measured and remembered.
+    """
+    rows = parts.database.rows("SELECT id, size FROM layers WHERE size IS NOT NULL")
+    sizes: dict[str, int] = dict(rows)
+    for layer in set(os.listdir(parts.paths.layers)) - set(sizes):
+        with contextlib.suppress(FileNotFoundError):
+            sizes[layer] = _measure(parts, layer)
+    return sizes
+
+
+def _measure(parts: Parts, layer: str) -> int:
+    path = parts.layers.path(layer)
+    size = tree_size(path)
+    seen = path.stat().st_ctime
+    with contextlib.suppress(StoreError):  # on a full disk nothing can be remembered
         parts.database.run(
             (
                 "INSERT INTO layers (id, created, used, size) VALUES (?, ?, ?, ?) "
@@ -214,3 +224,4 @@ def measure_layers(parts: Parts) -> None:
                 (layer, seen, seen, size),
             )
         )
+    return size

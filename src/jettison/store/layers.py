@@ -78,10 +78,10 @@ class Layers:
     def missing(self, layers: Iterable[str]) -> tuple[str, ...]:
         """Those of ``layers`` that are not here; leases of this process now keep the others."""
         layers = tuple(layers)
-        for layer in layers:
-            self._uses.note("layers", layer)
+        self._uses.note("layers", *layers)
+        root = os.fspath(self._root)
         with self._leases.using(*map(layer_mark, layers)):
-            return tuple(layer for layer in layers if not self.path(layer).is_dir())
+            return tuple(layer for layer in layers if not os.path.isdir(f"{root}/{layer}"))
 
     @contextmanager
     def staging(self) -> Iterator[Staging]:

@@ -14,12 +14,14 @@ from __future__ import annotations
 import contextlib
 import os
 import time
-from itertools import count
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from msgspec import Struct
 from msgspec.structs import replace
 
+from jettison.errors import StoreError
 from jettison.model.digest import Digest
 from jettison.store.faults import store_faults
 from jettison.store.inventory import (
@@ -74,33 +76,49 @@ class Collector:
         self._staging = staging
         self._wish = wish
         self._gone: list[Item] = []
-        self._numbers = count()
 
     def collect(self) -> Pruned:
         self._staging.sweep()
         with store_faults("cannot prune the store"):
-            measure_layers(self._parts)
-            mounts = mount_items(self._parts) if self._wish.derivable else []
-            # Left in this order: first the lock on leases is given up, then the trash deleted.
-            with self._staging.directory() as self._trash, self._leases.collecting() as marks:
-                self._drop_dangling(marks)
-                inventory = Inventory(self._parts, marks)
-                self._take_garbage_and(mounts, inventory)
-                self._forget(inventory)
+            self._round()
+            if self._hindered and self._gone:
+                self._round()  # now that there is some space to write to
             self._drop_logs()
         return Pruned(tuple(self._gone))
 
+    def _round(self) -> None:
+        sizes = measure_layers(self._parts)
+        mounts = mount_items(self._parts) if self._wish.derivable else []
+        self._hindered = False
+        self._trash: list[Path] = []
+        try:
+            with self._leases.collecting() as marks:
+                with self._on_a_full_disk():
+                    self._drop_dangling(marks)
+                inventory = Inventory(self._parts, marks, sizes)
+                self._take_garbage_and(mounts, inventory)
+                with self._on_a_full_disk():
+                    self._forget(inventory)
+        finally:
+            for entry in self._trash:
+                self._staging.remove(entry)
+
+    @contextmanager
+    def _on_a_full_disk(self) -> Iterator[None]:
+        """What has to write may fail: moving and deleting still work, and come first then."""
+        try:
+            yield
+        except StoreError:
+            self._hindered = True
+
     def _drop_dangling(self, marks: set[str]) -> None:
         """Take dangling images out of the index, so that their blobs become garbage."""
-        gone = []
-        for name, descriptor in self._parts.names.list():
-            item = image_item(self._parts, name, descriptor, marks)
-            if name is None and self._may_go(item):
-                gone.append(descriptor.digest)
-                # The blobs are counted themselves.
-                self._gone.append(replace(item, size=0))
+        entries = self._parts.names.list()
+        items = [image_item(self._parts, None, d, marks) for name, d in entries if name is None]
+        gone = [replace(item, size=0) for item in items if self._may_go(item)]
         if gone:
-            self._parts.names.remove_dangling(gone)
+            self._parts.names.remove_dangling(Digest(item.id) for item in gone)
+            self._gone += gone  # without sizes: their blobs are counted themselves
 
     def _take_garbage_and(self, mounts: list[Item], inventory: Inventory) -> None:
         recorded = inventory.recorded_layers()
@@ -146,8 +164,9 @@ class Collector:
         return True
 
     def _discard(self, place: Path) -> None:
-        with contextlib.suppress(FileNotFoundError):
-            os.rename(place, self._trash / str(next(self._numbers)))
+        moved = self._staging.throw_away(place)
+        if moved is not None:
+            self._trash.append(moved)
 
     def _forget(self, inventory: Inventory) -> None:
         """Delete the rows about what is gone, or was gone before."""

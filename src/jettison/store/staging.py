@@ -71,6 +71,25 @@ class Staging:
                 os.close(fd)
         return removed
 
+    def throw_away(self, place: Path) -> Path | None:
+        """Move ``place`` here, to be removed with `remove`; None if it is not there."""
+        target = self._tmp / os.urandom(8).hex()
+        try:
+            os.rename(place, target)
+        except FileNotFoundError:
+            return None
+        return target
+
+    def remove(self, entry: Path) -> None:
+        """Remove an entry, unless somebody else is doing so already."""
+        with contextlib.suppress(OSError):
+            fd = os.open(entry, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+            try:
+                if try_lock(fd):
+                    remove_tree(entry)
+            finally:
+                os.close(fd)
+
     def has_entries(self) -> bool:
         """Whether there is anything to look at; costs one system call."""
         with os.scandir(self._tmp) as entries:

@@ -108,9 +108,9 @@ class Store:
 
         self.flush()
         with store_faults("cannot look through the store"):
-            measure_layers(self._parts())
+            sizes = measure_layers(self._parts())
             with self.leases.collecting() as marks:
-                inventory = Inventory(self._parts(), marks)
+                inventory = Inventory(self._parts(), marks, sizes)
                 kept, strays = inventory.blob_items()
                 items = [*inventory.image_items(), *inventory.layer_items(), *kept, *strays]
         return [*items, *mount_items(self._parts())]

@@ -23,10 +23,12 @@ class Uses:
         self._lock = threading.Lock()
         self._noted: dict[tuple[str, str], float] = {}
 
-    def note(self, table: str, key: str) -> None:
-        """``key`` (a digest, for layer_blobs) was used now."""
+    def note(self, table: str, *keys: str) -> None:
+        """``keys`` (digests, for layer_blobs) were used now."""
+        now = time.time()
         with self._lock:
-            self._noted[table, key] = time.time()
+            for key in keys:
+                self._noted[table, key] = now
 
     def flush(self) -> None:
         """Write everything down."""

@@ -6,13 +6,12 @@ import io
 import threading
 from typing import IO, Any
 
-from tests.integration.support.layouts import Layout
-
 from jettison.model.digest import Digest
 from jettison.model.event import Event, StepProgress
 from jettison.model.oci import Descriptor
 from jettison.model.reference import Reference, parse_reference
 from jettison.registry.config import Credential
+from tests.integration.support.layouts import Layout
 
 
 def ref(text: str) -> Reference:

@@ -10,13 +10,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from tests.integration.registry.common import Fixed, LayoutSource, as_descriptor, ref
-from tests.integration.registry.conftest import FAST
-from tests.integration.support.certs import Pair, make_server_pair
-from tests.integration.support.faults import Fault, FaultProxy, run_fault_proxy
-from tests.integration.support.layouts import Layout, tiny_image
-from tests.integration.support.server import PASSWORD, USER, Registry, run_registry
-from tests.integration.support.tokens import REFRESH_TOKEN, TokenServer
 
 from jettison.errors import AuthError, RegistryError
 from jettison.registry.client import RegistryClient
@@ -26,6 +19,13 @@ from jettison.registry.pull import pull
 from jettison.registry.push import push
 from jettison.registry.settings import Settings
 from jettison.store.store import Store
+from tests.integration.registry.common import Fixed, LayoutSource, as_descriptor, ref
+from tests.integration.registry.conftest import FAST
+from tests.integration.support.certs import Pair, make_server_pair
+from tests.integration.support.faults import Fault, FaultProxy, run_fault_proxy
+from tests.integration.support.layouts import Layout, tiny_image
+from tests.integration.support.server import PASSWORD, USER, Registry, run_registry
+from tests.integration.support.tokens import REFRESH_TOKEN, TokenServer
 
 HELPER = """#!/bin/sh
 # keeps each server's credentials in a file of $HELPER_DIR

@@ -8,11 +8,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from tests.integration.registry.common import as_descriptor, ref
-from tests.integration.registry.conftest import FAST
-from tests.integration.support.faults import MAX_ENDLESS, Fault, FaultProxy
-from tests.integration.support.layouts import MANIFEST, Layout, random_image
-from tests.integration.support.server import Registry
 
 from jettison.errors import ImageError, JettisonError, NotFoundError, RegistryError
 from jettison.model.oci import Descriptor
@@ -21,6 +16,11 @@ from jettison.registry.client import RegistryClient
 from jettison.registry.pull import pull
 from jettison.registry.source import RegistrySource
 from jettison.store.store import Store
+from tests.integration.registry.common import as_descriptor, ref
+from tests.integration.registry.conftest import FAST
+from tests.integration.support.faults import MAX_ENDLESS, Fault, FaultProxy
+from tests.integration.support.layouts import MANIFEST, Layout, random_image
+from tests.integration.support.server import Registry
 
 SIZE = 300_000
 AMD64 = parse_platform("linux/amd64")

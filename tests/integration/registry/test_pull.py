@@ -6,6 +6,15 @@ import subprocess
 from pathlib import Path
 
 import pytest
+
+from jettison.errors import ImageError, NotFoundError, RegistryError
+from jettison.model.oci import Descriptor
+from jettison.model.platform import parse_platform
+from jettison.registry.client import RegistryClient
+from jettison.registry.pull import pull
+from jettison.registry.settings import Settings
+from jettison.registry.source import RegistrySource
+from jettison.store.store import Store
 from tests.integration.registry.common import Recorder, as_descriptor, ref
 from tests.integration.support.faults import Fault, FaultProxy
 from tests.integration.support.layouts import (
@@ -17,15 +26,6 @@ from tests.integration.support.layouts import (
     tiny_image,
 )
 from tests.integration.support.server import Registry
-
-from jettison.errors import ImageError, NotFoundError, RegistryError
-from jettison.model.oci import Descriptor
-from jettison.model.platform import parse_platform
-from jettison.registry.client import RegistryClient
-from jettison.registry.pull import pull
-from jettison.registry.settings import Settings
-from jettison.registry.source import RegistrySource
-from jettison.store.store import Store
 
 AMD64, ARM64 = parse_platform("linux/amd64"), parse_platform("linux/arm64")
 

@@ -8,10 +8,6 @@ import os
 from pathlib import Path
 
 import pytest
-from tests.integration.registry.common import LayoutSource, Recorder, as_descriptor, ref
-from tests.integration.support.faults import Fault, FaultProxy
-from tests.integration.support.layouts import LAYER, Layout, random_image, tiny_image
-from tests.integration.support.server import Registry
 
 from jettison.errors import ImageError, NotFoundError, RegistryError
 from jettison.model.digest import Digest
@@ -21,6 +17,10 @@ from jettison.registry.client import RegistryClient
 from jettison.registry.pull import pull
 from jettison.registry.push import push
 from jettison.store.store import Store
+from tests.integration.registry.common import LayoutSource, Recorder, as_descriptor, ref
+from tests.integration.support.faults import Fault, FaultProxy
+from tests.integration.support.layouts import LAYER, Layout, random_image, tiny_image
+from tests.integration.support.server import Registry
 
 
 @pytest.fixture

@@ -10,10 +10,10 @@ from collections.abc import Iterable
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.unit.cli.events import WARNING, cached, cancelled, done, failed, log, moved, start
 
 from jettison.cli.progress.plain import Plain
 from jettison.model.event import Event
+from tests.unit.cli.events import WARNING, cached, cancelled, done, failed, log, moved, start
 
 
 def shown(events: Iterable[Event]) -> str:

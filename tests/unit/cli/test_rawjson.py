@@ -7,10 +7,9 @@ import io
 import json
 from typing import Any
 
-from tests.unit.cli.events import SOURCE, T0, WARNING, cancelled, done, failed, log, moved, start
-
 from jettison.cli.progress.rawjson import RawJson, timestamp
 from jettison.model.event import Event
+from tests.unit.cli.events import SOURCE, T0, WARNING, cancelled, done, failed, log, moved, start
 
 
 def shown(*events: Event) -> list[dict[str, Any]]:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.unit.cli.events import T0, cached, cancelled, done, failed, log, moved, start
 
 from jettison.cli.progress.screen import Row, rows
 from jettison.cli.progress.state import State
 from jettison.model.event import Event, StepLog
+from tests.unit.cli.events import T0, cached, cancelled, done, failed, log, moved, start
 
 NOW = T0 + 3
 

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import IO, Any
 
 import pytest
-from tests.unit.fs.layertrees import make
 
 from jettison.errors import ImageError, JettisonError, NotFoundError
 from jettison.export.archive import DockerImage, Package, index_json, write_archive, write_layout
@@ -21,6 +20,7 @@ from jettison.model.digest import parse_digest, sha256_digest
 from jettison.model.oci import Descriptor, ImageConfig, RunConfig
 from jettison.model.platform import make_platform
 from jettison.store.store import Store
+from tests.unit.fs.layertrees import make
 
 NAMES = ("docker.io/library/app:1", "registry.example:5000/team/app:latest")
 

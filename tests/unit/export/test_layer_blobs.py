@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 import zstandard
-from tests.unit.fs.layertrees import make
 
 from jettison.errors import ImageError
 from jettison.export.layers import in_dialect, layer_blob, recompressed
@@ -25,6 +24,7 @@ from jettison.model.oci import (
     Descriptor,
 )
 from jettison.store.store import Store
+from tests.unit.fs.layertrees import make
 
 EMPTY = Digest("sha256:" + "0" * 64)
 

@@ -6,10 +6,10 @@ import tarfile
 from pathlib import Path
 
 import pytest
-from tests.unit.fs.layertrees import DirTree, lines, make
 
 from jettison.errors import JettisonError
 from jettison.export.rootfs import write_directory, write_trees
+from tests.unit.fs.layertrees import DirTree, lines, make
 
 pytestmark = pytest.mark.skipif(os.getuid() != 0, reason="needs root")
 

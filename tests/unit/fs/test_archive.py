@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 import zstandard
-from tests.unit.fs.layertrees import DirTree, lines, make, member, tar
 
 from jettison.errors import ArchiveError
 from jettison.fs.archive import is_archive, unpack_archive, unpack_context
 from jettison.fs.extract import Limits
+from tests.unit.fs.layertrees import DirTree, lines, make, member, tar
 
 PACKERS: dict[str, Callable[[bytes], bytes]] = {
     "plain": bytes,

@@ -4,10 +4,10 @@ import os
 from pathlib import Path
 
 import pytest
-from tests.unit.fs.layertrees import make, make_deep
 
 from jettison.errors import ArchiveError, PathError
 from jettison.fs.confine import Root, clean, resolve_beneath
+from tests.unit.fs.layertrees import make, make_deep
 
 
 @pytest.mark.parametrize(

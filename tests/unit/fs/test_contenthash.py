@@ -7,12 +7,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from tests.unit.fs.trees import make
 
 from jettison.errors import PathError
 from jettison.fs.contenthash import FileKey, digest
 from jettison.fs.context import ContextTree
 from jettison.fs.select import select
+from tests.unit.fs.trees import make
 
 
 class Memory:

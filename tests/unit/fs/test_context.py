@@ -6,12 +6,12 @@ import os
 from pathlib import Path
 
 import pytest
-from tests.unit.fs.trees import make
 
 from jettison.errors import PathError
 from jettison.fs.context import ContextTree
 from jettison.fs.patterns import read_ignorefile
 from jettison.model.span import SourceText
+from tests.unit.fs.trees import make
 
 
 def context(tmp_path: Path, ignore: str, *files: str) -> ContextTree:

@@ -9,7 +9,6 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
-from tests.unit.fs.trees import make, show
 
 from jettison.errors import PathError, StoreError
 from jettison.fs.context import ContextTree
@@ -19,6 +18,7 @@ from jettison.fs.select import select
 from jettison.fs.stack import Stack
 from jettison.fs.tree import Tree
 from jettison.fs.upper import Upper
+from tests.unit.fs.trees import make, show
 
 pytestmark = pytest.mark.root
 

@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.unit.fs.layertrees import DirTree, lines, make, make_deep, member, opaque, tar, whiteout
 
 from jettison.errors import ArchiveError
 from jettison.fs.extract import Limits
 from jettison.fs.layer import unpack_layer
 from jettison.fs.tarwrite import write_layer
+from tests.unit.fs.layertrees import DirTree, lines, make, make_deep, member, opaque, tar, whiteout
 
 pytestmark = pytest.mark.skipif(os.getuid() != 0, reason="needs root")
 OPAQUE = "[trusted.overlay.opaque=y]"

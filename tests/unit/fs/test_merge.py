@@ -6,13 +6,13 @@ import os
 from pathlib import Path
 
 import pytest
-from tests.unit.fs.trees import make, show
 
 from jettison.errors import PathError
 from jettison.fs.merge import merge_archive
 from jettison.fs.stack import Stack
 from jettison.fs.tree import Subtree
 from jettison.fs.upper import Upper
+from tests.unit.fs.trees import make, show
 
 pytestmark = pytest.mark.root
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from tests.unit.fs.trees import make
 
 from jettison.errors import StepError
 from jettison.fs.owners import UserIds, resolve_chown, resolve_user, resolve_workdir_owner
 from jettison.fs.stack import Stack
+from tests.unit.fs.trees import make
 
 PASSWD = """\
 # users

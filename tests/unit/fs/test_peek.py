@@ -4,9 +4,9 @@ import gzip
 import io
 
 import pytest
-from tests.unit.fs.layertrees import member, tar
 
 from jettison.fs.peek import Peekable
+from tests.unit.fs.layertrees import member, tar
 
 ODD = member("é" * 300, b"")  # begins with a pax header of more than one block
 

@@ -3,13 +3,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from tests.unit.fs.trees import make
 
 from jettison.errors import DockerfileError, PathError
 from jettison.fs.context import ContextTree
 from jettison.fs.patterns import PatternList
 from jettison.fs.select import contents, select
 from jettison.fs.stack import Stack
+from tests.unit.fs.trees import make
 
 
 @pytest.fixture

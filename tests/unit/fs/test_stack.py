@@ -3,10 +3,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from tests.unit.fs.trees import make, opaque, show, whiteout
 
 from jettison.errors import PathError
 from jettison.fs.stack import Stack
+from tests.unit.fs.trees import make, opaque, show, whiteout
 
 
 def test_no_layers() -> None:

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.unit.fs.layertrees import member, tar
 
 from jettison.errors import ArchiveError
 from jettison.fs.tarread import TarReader
+from tests.unit.fs.layertrees import member, tar
 
 
 def read(data: bytes) -> list[str]:

@@ -8,12 +8,12 @@ import tarfile
 from pathlib import Path
 
 import pytest
-from tests.unit.fs.layertrees import DirTree, lines, make, make_deep, opaque
 
 from jettison.errors import ArchiveError, PathError
 from jettison.fs.below import Below
 from jettison.fs.tarformat import Member, header_bytes
 from jettison.fs.tarwrite import TarWriter, write_layer, write_tree
+from tests.unit.fs.layertrees import DirTree, lines, make, make_deep, opaque
 
 root = pytest.mark.skipif(os.getuid() != 0, reason="needs root")
 

@@ -3,11 +3,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from tests.unit.fs.trees import make
 
 from jettison.errors import PathError
 from jettison.fs.stack import Stack
 from jettison.fs.tree import clean, parent_of, resolve
+from tests.unit.fs.trees import make
 
 
 @pytest.mark.parametrize(

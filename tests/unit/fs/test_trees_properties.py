@@ -11,7 +11,6 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.unit.fs.trees import make, opaque, show, whiteout
 
 from jettison.errors import DockerfileError, PathError, PlanError
 from jettison.fs.context import ContextTree
@@ -23,6 +22,7 @@ from jettison.fs.tree import clean
 from jettison.fs.upper import Upper
 from jettison.fs.write import Attributes, write_file
 from jettison.model.span import SourceText
+from tests.unit.fs.trees import make, opaque, show, whiteout
 
 NAMES = st.sampled_from(["a", "b", "ab", "c.txt"])
 PATHS = st.lists(NAMES, min_size=1, max_size=3).map("/".join)

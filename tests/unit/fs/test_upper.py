@@ -4,12 +4,12 @@ import os
 from pathlib import Path
 
 import pytest
-from tests.unit.fs.trees import make, show
 
 from jettison.errors import PathError
 from jettison.fs.stack import Stack, is_opaque
 from jettison.fs.upper import Upper
 from jettison.fs.write import Attributes, write_file, write_link
+from tests.unit.fs.trees import make, show
 
 pytestmark = pytest.mark.root
 

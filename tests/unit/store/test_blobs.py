@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.unit.store.storetools import blobs_of, leftovers
 
 from jettison.errors import ImageError, NotFoundError, StoreError
 from jettison.model.digest import Digest, sha256_digest
 from jettison.model.oci import OCI_LAYER, Descriptor
 from jettison.store.store import Store
+from tests.unit.store.storetools import blobs_of, leftovers
 
 HELLO = Digest("sha256:2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824")
 

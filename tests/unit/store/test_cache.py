@@ -1,7 +1,6 @@
 from pathlib import Path
 
 import pytest
-from tests.unit.store.storetools import base_id, make_image, make_layer
 
 from jettison.errors import StoreError
 from jettison.model.digest import sha256_digest
@@ -9,6 +8,7 @@ from jettison.model.oci import OCI_LAYER_GZIP, Descriptor
 from jettison.store.remembered import LayerBlob
 from jettison.store.store import Store
 from jettison.store.trees import remove_tree
+from tests.unit.store.storetools import base_id, make_image, make_layer
 
 
 def test_a_record_gives_back_its_layers(store: Store) -> None:

@@ -2,13 +2,13 @@ import json
 from io import BytesIO
 
 import pytest
-from tests.unit.store.storetools import make_image
 
 from jettison.errors import ImageError, JettisonError, NotFoundError
 from jettison.model.digest import Digest, hex_of
 from jettison.model.oci import OCI_INDEX, OCI_MANIFEST, Descriptor, Index, encode
 from jettison.model.platform import Platform, parse_platform
 from jettison.store.store import Store
+from tests.unit.store.storetools import make_image
 
 AMD64 = Platform(architecture="amd64", os="linux")
 

@@ -4,10 +4,10 @@ import time
 from pathlib import Path
 
 import pytest
-from tests.unit.store.storetools import base_id, layers_of, leftovers, make_layer
 
 from jettison.model.digest import Digest, sha256_digest
 from jettison.store.store import Store
+from tests.unit.store.storetools import base_id, layers_of, leftovers, make_layer
 
 
 def test_a_layer_is_the_upper_directory_renamed(store: Store) -> None:

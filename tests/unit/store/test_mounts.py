@@ -4,10 +4,10 @@ import threading
 from pathlib import Path
 
 import pytest
-from tests.unit.store.storetools import finish, leftovers, python
 
 from jettison.errors import Cancelled
 from jettison.store.store import Store
+from tests.unit.store.storetools import finish, leftovers, python
 
 
 def test_a_cache_stays(store: Store) -> None:

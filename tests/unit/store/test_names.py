@@ -3,11 +3,11 @@ import shutil
 import subprocess
 
 import pytest
-from tests.unit.store.storetools import make_image
 
 from jettison.errors import JettisonError, StoreError
 from jettison.store.names import full_name
 from jettison.store.store import Store
+from tests.unit.store.storetools import make_image
 
 
 def test_full_name() -> None:

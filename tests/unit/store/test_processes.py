@@ -3,10 +3,9 @@
 import random
 import time
 
-from tests.unit.store.storetools import base_id, blobs_of, finish, layers_of, leftovers, python
-
 from jettison.model.digest import sha256_digest
 from jettison.store.store import Store
+from tests.unit.store.storetools import base_id, blobs_of, finish, layers_of, leftovers, python
 
 OPEN = """
 import sys

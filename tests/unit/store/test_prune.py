@@ -1,8 +1,16 @@
 import os
+import subprocess
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from jettison.errors import StoreError
+from jettison.model.digest import sha256_digest
+from jettison.model.oci import OCI_INDEX, OCI_LAYER, Descriptor, Index, encode
+from jettison.store.remembered import LayerBlob
+from jettison.store.store import Store
 from tests.unit.store.storetools import (
     base_id,
     blobs_of,
@@ -13,11 +21,6 @@ from tests.unit.store.storetools import (
     make_layer,
     python,
 )
-
-from jettison.model.digest import sha256_digest
-from jettison.model.oci import OCI_INDEX, OCI_LAYER, Descriptor, Index, encode
-from jettison.store.remembered import LayerBlob
-from jettison.store.store import Store
 
 MIB = 1 << 20
 
@@ -221,6 +224,7 @@ def test_old_logs_go(store: Store) -> None:
 
 HOLDER = """
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from jettison.store.store import Store
 store = Store.open(Path(sys.argv[1]))
@@ -292,6 +296,7 @@ def test_builders_and_collectors_at_once(store: Store) -> None:
     """Processes that use what they find, while others prune all the time."""
     builder = """
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from jettison.store.store import Store
 store = Store.open(Path(sys.argv[1]))
@@ -315,6 +320,7 @@ for round in range(15):
 """
     collector = """
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from jettison.store.store import Store
 store = Store.open(Path(sys.argv[1]))
@@ -340,6 +346,7 @@ def test_the_trash_of_a_killed_collector_is_swept(store: Store, tmp_path: Path) 
         make_layer(store, str(number))
     code = """
 import os, sys
+from collections.abc import Iterator
 from pathlib import Path
 from jettison.store import staging
 from jettison.store.store import Store
@@ -350,6 +357,43 @@ Store.open(Path(sys.argv[1])).prune()
     process.communicate()
     assert process.returncode == -9
     assert layers_of(store) == set()
-    assert len(leftovers(store)) == 1
+    assert len(leftovers(store)) == 50
     store.prune()
     assert leftovers(store) == []
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 2 MiB."""
+    place = tmp_path / "small"
+    place.mkdir()
+    command = ["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", str(place)]
+    if os.geteuid() != 0 or subprocess.run(command, check=False, capture_output=True).returncode:
+        pytest.skip("cannot mount a small file system")
+    yield place
+    subprocess.run(["umount", str(place)], check=True)
+
+
+@pytest.mark.root
+def test_a_full_disk_can_be_pruned(small_disk: Path) -> None:
+    with Store.open(small_disk / "s") as store:
+        kept = make_image(store, "app", content=b"kept")
+        make_image(store, content=b"dangling")
+        recorded_layer(store, "k", 300_000)
+        with open(small_disk / "fill", "wb") as file, pytest.raises(OSError):
+            while True:
+                os.write(file.fileno(), bytes(4096))
+        with pytest.raises(StoreError, match="No space left") as caught:
+            store.blobs.ingest_bytes(b"more" * 5000)
+        assert caught.value.hint is not None
+        assert "jettison prune" in caught.value.hint
+        with pytest.raises(StoreError, match="full"):
+            for number in range(1000):
+                store.cache.put(f"{number}", (), parts=os.urandom(4000))
+        kinds = {item.kind for item in store.prune(all=True).items}
+        assert kinds == {"layer", "blob", "image"}
+        assert layers_of(store) == set()
+        assert [d.digest for _, d in store.names.list()] == [kept.digest]
+        store.blobs.ingest_bytes(b"more" * 5000)
+        store.cache.put("again", ())
+        assert store.cache.get("k") is None
