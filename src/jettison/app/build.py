@@ -10,12 +10,14 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 from jettison.app.ahead import Ahead, chains
-from jettison.app.context import BuildContext, materialize, open_context
+from jettison.app.context import BuildContext, ignore_file, materialize, open_context
 from jettison.app.grants import Agents, secret_reader
 from jettison.app.request import BuildRequest, BuildResult
 from jettison.app.session import Session, open_session
 from jettison.app.sources import BaseImages, classify
-from jettison.errors import SandboxError, UsageError
+from jettison.errors import SandboxError
+from jettison.fs.context import ContextTree
+from jettison.fs.patterns import read_ignorefile
 from jettison.model.event import Observer
 from jettison.model.platform import Platform, make_platform
 from jettison.plan.options import (
@@ -26,10 +28,10 @@ from jettison.plan.options import (
     NamedScratch,
     PlanOptions,
 )
-from jettison.plan.steps import BuildPlan, Step
+from jettison.plan.planner import CONTEXT
+from jettison.plan.steps import BuildPlan, Git, Http, Step
 
 if TYPE_CHECKING:
-    from jettison.fs.context import ContextTree
     from jettison.sandbox.runtime import Runtime
     from jettison.solve.bench import Bench
     from jettison.solve.remote import Remotes
@@ -75,6 +77,7 @@ class _Build:
         self._cancel = cancel
         self._stack = stack
         self._scratch: str | None = None
+        self._remotes: Remotes | None = None
         self._secret = secret_reader(request.secrets, session.environ)
 
     def run(self) -> BuildResult:
@@ -87,7 +90,7 @@ class _Build:
             scratch=self._scratch_directory("context"),
             stdin=self._request.stdin,
             environ=self._session.environ,
-            observer=self._observer,
+            keep_git_dir=_is_true(self._request.build_args.get("BUILDKIT_CONTEXT_KEEP_GIT_DIR")),
         )
         plan, contexts = self._plan(context)
         with Ahead(self._store, chains(plan), outputs.compression, self._cancel) as ahead:
@@ -109,8 +112,10 @@ class _Build:
         from jettison.plan.planner import plan
 
         request = self._request
-        dockerfile = parse(context.dockerfile.text, context.dockerfile.name)
-        contexts = {"context": _context_tree(context.directory, context)}
+        syntax = request.build_args.get("BUILDKIT_SYNTAX")
+        dockerfile = parse(context.dockerfile.text, context.dockerfile.name, syntax=syntax)
+        ignore = read_ignorefile(context.ignore) if context.ignore is not None else None
+        contexts = {CONTEXT: ContextTree(context.directory, ignore)}
         options = PlanOptions(
             build_platform=build_platform(),
             platforms=request.platforms,
@@ -125,12 +130,18 @@ class _Build:
             ulimits=request.ulimits,
             cgroup_parent=request.cgroup_parent,
             entitlements=request.allow,
+            ignore=ignore,
+            context_epoch=context.epoch,
+            epoch_of=self._epoch_of,
         )
         images = self._base_images()
         images.prefetch(
             (base.reference, base.platform) for base in needed_images(dockerfile, options)
         )
         return plan(dockerfile, options, images, self._observer), contexts
+
+    def _epoch_of(self, source: Git | Http) -> int | None:
+        return self._get_remotes().epoch(source)
 
     def _named_contexts(self, contexts: dict[str, ContextTree]) -> dict[str, NamedContext]:
         named: dict[str, NamedContext] = {}
@@ -146,7 +157,7 @@ class _Build:
                 local = f"named {name}"
                 scratch = self._scratch_directory(f"context-{len(contexts)}")
                 directory = materialize(rest, scratch, self._session.environ)
-                contexts[local] = _context_tree(directory, None)
+                contexts[local] = _named_tree(directory)
                 named[name] = NamedLocal(local)
         return named
 
@@ -184,7 +195,7 @@ class _Build:
             self._cancel,
             rootless=self._session.rootless,
             runner=self._runner,
-            remotes=self._remotes,
+            remotes=self._get_remotes,
         )
         solver = Solver(
             plan.infos,
@@ -240,22 +251,22 @@ class _Build:
             )
         return bundle
 
-    def _remotes(self) -> Remotes:
+    def _get_remotes(self) -> Remotes:
         from jettison.solve.remote import Remotes
 
-        return Remotes(
-            self._store, self._session.environ, self._observer, self._cancel, self._secret
-        )
+        if self._remotes is None:
+            self._remotes = Remotes(
+                self._store, self._session.environ, self._observer, self._cancel, self._secret
+            )
+        return self._remotes
 
 
-def _context_tree(directory: str, context: BuildContext | None) -> ContextTree:
-    """The directory as a tree, without what its .dockerignore names."""
-    from jettison.app.context import ignore_file
-    from jettison.fs.context import ContextTree
-    from jettison.fs.patterns import read_ignorefile
+def _is_true(text: str | None) -> bool:
+    """A boolean build argument, as Go reads one."""
+    return (text or "").lower() in ("1", "t", "true")
 
-    ignore = context.ignore if context is not None else ignore_file(directory, None)
-    patterns = read_ignorefile(ignore) if ignore is not None else None
-    if not os.path.isdir(directory):
-        raise UsageError(f"build context {directory!r} is not a directory")
-    return ContextTree(directory, patterns)
+
+def _named_tree(directory: str) -> ContextTree:
+    """A named context, without what its own .dockerignore names."""
+    ignore = ignore_file(directory, None)
+    return ContextTree(directory, read_ignorefile(ignore) if ignore is not None else None)

@@ -9,7 +9,6 @@ from typing import IO, TYPE_CHECKING
 from msgspec import Struct
 
 from jettison.errors import JettisonError, NotFoundError, UsageError
-from jettison.model.event import Observer
 from jettison.model.span import SourceText
 
 if TYPE_CHECKING:
@@ -20,11 +19,15 @@ _NAMES = ("Dockerfile", "dockerfile")
 
 
 class BuildContext(Struct, frozen=True):
-    """``directory`` holds the files; ``ignore`` is the .dockerignore in force, if any."""
+    """``directory`` holds the files; ``ignore`` is the .dockerignore in force, if any.
+
+    ``epoch`` is the time of the context where it has one (a git commit), in seconds.
+    """
 
     directory: str
     dockerfile: SourceText
     ignore: SourceText | None
+    epoch: int | None = None
 
 
 def open_context(
@@ -34,10 +37,10 @@ def open_context(
     scratch: str,
     stdin: IO[bytes] | None,
     environ: Mapping[str, str],
-    observer: Observer,
+    keep_git_dir: bool = False,
 ) -> BuildContext:
     """Bring the context into a local directory (``scratch`` is free for what is fetched) and read
-    the Dockerfile.
+    the Dockerfile. ``keep_git_dir``: of a git context, the .git directory is part of it.
 
     Raises NotFoundError if either does not exist, UsageError if standard input is wanted for
     both, ArchiveError for a malformed tar.
@@ -45,17 +48,18 @@ def open_context(
     if context == "-" and dockerfile == "-":
         raise UsageError("standard input cannot be both the build context and the Dockerfile")
     piped = _read_all(stdin) if dockerfile == "-" else None
-    directory, text = _directory_of(context, scratch, stdin, environ)
+    directory, text = _directory_of(context, scratch, stdin, environ, keep_git_dir=keep_git_dir)
+    epoch = int(os.stat(directory).st_mtime) if _git_url(context) is not None else None
     if piped is not None:
         return BuildContext(
-            directory, SourceText("Dockerfile", piped), ignore_file(directory, None)
+            directory, SourceText("Dockerfile", piped), ignore_file(directory, None), epoch
         )
     if text is not None:  # the context itself was a Dockerfile
         return BuildContext(directory, SourceText("Dockerfile", text), None)
     local = directory == context
     path = _dockerfile_path(directory, dockerfile, local=local)
     source = SourceText(os.path.basename(path), _read_text(path))
-    return BuildContext(directory, source, ignore_file(directory, path))
+    return BuildContext(directory, source, ignore_file(directory, path), epoch)
 
 
 def materialize(context: str, scratch: str, environ: Mapping[str, str]) -> str:
@@ -67,7 +71,12 @@ def materialize(context: str, scratch: str, environ: Mapping[str, str]) -> str:
 
 
 def _directory_of(
-    context: str, scratch: str, stdin: IO[bytes] | None, environ: Mapping[str, str]
+    context: str,
+    scratch: str,
+    stdin: IO[bytes] | None,
+    environ: Mapping[str, str],
+    *,
+    keep_git_dir: bool = False,
 ) -> tuple[str, str | None]:
     """The context's directory, or an empty one and the Dockerfile's text."""
     if context == "-":
@@ -76,7 +85,7 @@ def _directory_of(
         return _unpack_or_text(stdin, scratch)
     git = _git_url(context)
     if git is not None:
-        return _clone(git, scratch, environ), None
+        return _clone(git, scratch, environ, keep_git_dir=keep_git_dir), None
     if context.lower().startswith(("http://", "https://")):
         from jettison.solve.http import fetch
 
@@ -118,7 +127,8 @@ def _git_url(context: str) -> GitUrl | None:
     return parse_git_url(context) if context.startswith("github.com/") else find_git_url(context)
 
 
-def _clone(git: GitUrl, scratch: str, environ: Mapping[str, str]) -> str:
+def _clone(git: GitUrl, scratch: str, environ: Mapping[str, str], *, keep_git_dir: bool) -> str:
+    """Check the repository out into ``scratch``, everything dated at the commit."""
     from jettison.solve.git import Repository
 
     os.makedirs(scratch, exist_ok=True)
@@ -131,7 +141,7 @@ def _clone(git: GitUrl, scratch: str, environ: Mapping[str, str]) -> str:
         git.ref,
         scratch,
         subdir=git.subdir,
-        keep_git_dir=bool(git.keep_git_dir),
+        keep_git_dir=keep_git_dir if git.keep_git_dir is None else git.keep_git_dir,
         submodules=git.submodules is not False,
     )
     return scratch

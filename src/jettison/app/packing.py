@@ -134,7 +134,7 @@ class Packer:
         images = tuple(
             self._image(image, options, annotations, origins) for image in self._plan.images
         )
-        if len(images) == 1:
+        if len(images) == 1 and not self._plan.multi_platform:
             return Packed(images, images[0].descriptor, None, origins)
         index, root = index_of(images, annotations={}, oci=options.oci)
         return Packed(images, root, index, origins)

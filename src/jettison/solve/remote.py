@@ -55,6 +55,15 @@ class Remotes:
             )
         return f"{download.digest} {download.modified}"
 
+    def epoch(self, step: Http | Git) -> int | None:
+        """When the source was made: Last-Modified of a URL (if it says), the time of a commit."""
+        self.pin(step)
+        if isinstance(step, Http):
+            return self._files[step.url].modified
+        with self._store.staging.directory() as directory:
+            self.fill(step, str(directory), f"date {step.url}")
+            return int(os.stat(directory).st_mtime)
+
     def fill(self, step: Http | Git, directory: str, vertex: str) -> None:
         """Put the source's files into ``directory``."""
         if isinstance(step, Http):
