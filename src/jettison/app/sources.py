@@ -81,7 +81,8 @@ class BaseImages:
             return self._registry().resolve(str(reference), platform)
         except NotFoundError as error:
             hint = error.hint or "is the name right? `jettison images` lists what is in the store"
-            raise NotFoundError(f"{name}: {error.message}", hint=hint) from None
+            message = error.message if str(reference) in error.message else f"{name}: {error}"
+            raise NotFoundError(message, hint=hint) from None
 
     def _from_layout(self, name: str, platform: Platform) -> ResolvedImage:
         """``oci-layout://PATH[:TAG][@DIGEST]``."""
