@@ -7,7 +7,7 @@ import pytest
 from jettison.dockerfile.durations import parse_duration
 from jettison.dockerfile.ports import ExposedPorts, parse_port
 from jettison.dockerfile.signals import check_signal
-from jettison.dockerfile.suggest import distance, did_you_mean, nearest
+from jettison.dockerfile.suggest import did_you_mean, distance, nearest
 from jettison.dockerfile.text import quoted
 from jettison.errors import DockerfileError
 
@@ -76,8 +76,7 @@ class TestSignals:
 
     @pytest.mark.parametrize(
         "signal",
-        ["", "0", "00", "SIGFOO", "SIG", "SIGSIGTERM", "RTMIN+16", "RTMIN+0", "RTMAX-15", "1.5"]
-        + ["9 ", "9" * 30],
+        ["", "0", "SIGFOO", "SIG", "SIGSIGTERM", "RTMIN+16", "RTMIN+0", "1.5", "9 ", "9" * 30],
     )
     def test_unknown(self, signal: str) -> None:
         with pytest.raises(DockerfileError) as caught:
@@ -166,4 +165,4 @@ class TestSuggestions:
 
 
 def test_quoting() -> None:
-    assert quoted('a"b\\c\n\x00\x7f\u200bä') == r'"a\"b\\c\n\x00\x7f\u200bä"'
+    assert quoted('a"b\\c\n\b\x00\x7f\u200bä') == r'"a\"b\\c\n\b\x00\x7f\u200bä"'
