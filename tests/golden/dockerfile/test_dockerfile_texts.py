@@ -7,10 +7,10 @@ the Dockerfile reference, then edit the text.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import fields
 from pathlib import Path
 
 import pytest
+from msgspec import Struct
 
 from jettison.dockerfile.ast import Node, Word
 from jettison.dockerfile.instructions import Dockerfile, Heredoc, Instruction
@@ -40,10 +40,10 @@ def instruction(typed: Instruction) -> Iterator[str]:
     for comment in node.comments:
         yield f"    comment  {comment.line} {comment.text}"
     yield f"    words    {' '.join(words(node))}".rstrip()
-    for spec in fields(typed):
-        value = getattr(typed, spec.name)
-        if spec.name not in _HIDDEN and value not in (None, False, (), {}, 0):
-            yield from field(spec.name, value)
+    for name in typed.__struct_fields__:
+        value = getattr(typed, name)
+        if name not in _HIDDEN and value not in (None, False, (), {}, 0):
+            yield from field(name, value)
 
 
 def words(node: Node) -> Iterator[str]:
@@ -59,35 +59,28 @@ def place(node: Node, word: Word) -> str:
 
 
 def field(name: str, value: object) -> Iterator[str]:
-    items = (
-        value.items()
-        if isinstance(value, dict)
-        else enumerate(value)
-        if isinstance(value, tuple)
-        else [("", value)]
-    )
+    items: list[tuple[object, object]] = [("", value)]
+    if isinstance(value, dict):
+        items = list(value.items())
+    elif isinstance(value, tuple):
+        items = list(enumerate(value))
     for key, item in items:
         label = f"{name}[{key}]" if key != "" else name
         yield f"    {label:<8} {compact(item)}"
 
 
 def compact(value: object) -> str:
-    """Dataclasses by their fields that say something."""
-    if isinstance(value, str | int | bool):
-        return repr(value)
+    """Structures by their fields that say something."""
     if isinstance(value, tuple):
         return "(" + ", ".join(compact(item) for item in value) + ")"
-    said = {
-        spec.name: getattr(value, spec.name)
-        for spec in fields(value)  # type: ignore[arg-type]  # all others are dataclasses
-        if spec.name not in _HIDDEN
-    }
-    keep = {"expand"} if isinstance(value, Heredoc) else set()
-    parts = [
-        f"{name}={compact(item)}"
-        for name, item in said.items()
-        if name in keep or item not in (None, False, (), 0)
-    ]
+    if not isinstance(value, Struct):
+        return repr(value)
+    parts: list[str] = []
+    for name in value.__struct_fields__:
+        item = getattr(value, name)
+        told = item not in (None, False, (), 0) or (name == "expand" and isinstance(value, Heredoc))
+        if told and name not in _HIDDEN:
+            parts.append(f"{name}={compact(item)}")
     return " ".join(parts)
 
 

@@ -93,9 +93,8 @@ def test_fields_of_a_heredoc() -> None:
     run = only(Run, "RUN 4<<-'A' cat\n\t\tx\n\t\n  y\n\tA")
     (heredoc,) = run.command.heredocs
     assert heredoc == Heredoc(
-        "A", "x\n\n  y\n", expand=False, chomp=True, descriptor=4, raw="\t\tx\n\t\n  y\n"
+        "A", "x\n\n  y\n", expand=False, chomp=True, descriptor=4, raw="\t\tx\n\t\n  y\n", line=3
     )
-    assert heredoc.line == 3
     assert (run.span.line, run.span.end_line) == (2, 6)
     assert run.text == "RUN 4<<-'A' cat"
 
