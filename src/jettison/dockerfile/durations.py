@@ -50,6 +50,16 @@ def _nanoseconds(whole: str, fraction: str, unit: str, text: str) -> int:
     if len(whole) > 19:
         raise ValueError(f"invalid duration {text!r}: it is too long")
     size = _UNITS[unit]
-    digits = fraction[1:19]  # further digits are below a nanosecond
-    part = int(int(digits) * (size / 10 ** len(digits))) if digits else 0
-    return int(whole or 0) * size + part
+    numerator, denominator = _fraction(fraction[1:])
+    return int(whole or 0) * size + int(numerator * (size / denominator))
+
+
+def _fraction(digits: str) -> tuple[int, int]:
+    """Numerator and denominator, as exact as 63 bits are."""
+    numerator, denominator = 0, 1
+    for digit in digits[:40]:  # the rest is far below a nanosecond
+        longer = numerator * 10 + int(digit)
+        if longer > _LIMIT:
+            break
+        numerator, denominator = longer, denominator * 10
+    return numerator, denominator

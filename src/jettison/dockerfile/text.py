@@ -18,7 +18,9 @@ SPACE = (
 BLANK = "\t\v\f\r "
 """What separates the words of instructions without quoting (FROM, COPY, EXPOSE …)."""
 
-_ESCAPES = {"\\": "\\\\", '"': '\\"', "\n": "\\n", "\r": "\\r", "\t": "\\t", "\v": "\\v"}
+_ESCAPES = {"\\": "\\\\", '"': '\\"'} | {
+    char: f"\\{name}" for char, name in zip("\a\b\f\n\r\t\v", "abfnrtv", strict=True)
+}
 
 
 def quoted(text: str) -> str:
