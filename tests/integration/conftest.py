@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -10,6 +10,7 @@ import pytest
 from tests.integration.support.certs import Pair, make_ca, make_server_pair
 from tests.integration.support.faults import FaultProxy, run_fault_proxy
 from tests.integration.support.layouts import Layout, busybox_layout
+from tests.integration.support.runner import Jettison, build_base, problems, write_rootfs
 from tests.integration.support.server import PASSWORD, USER, Registry, run_registry
 from tests.integration.support.tokens import TokenServer, run_token_server
 
@@ -61,3 +62,39 @@ def faulty(registry: Registry) -> Iterator[FaultProxy]:
 def busybox(tmp_path_factory: pytest.TempPathFactory) -> Layout:
     """An OCI layout with the image ``busybox``, in which shell scripts run."""
     return busybox_layout(tmp_path_factory.mktemp("busybox") / "layout")
+
+
+@pytest.fixture(scope="session")
+def rootfs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A tar of the smallest root file system with a shell: static busybox."""
+    path = tmp_path_factory.mktemp("rootfs") / "rootfs.tar"
+    write_rootfs(path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def jettison(tmp_path_factory: pytest.TempPathFactory, rootfs: Path) -> Iterator[Jettison]:
+    """The command line on a fresh store with the image ``base``: busybox.
+
+    In the end every image that is in the store must be valid.
+    """
+    work = tmp_path_factory.mktemp("store")
+    runner = Jettison(work / "store")
+    build_base(runner, work, rootfs)
+    yield runner
+    assert problems(runner.store) == []
+
+
+@pytest.fixture
+def context(tmp_path: Path) -> Callable[..., Path]:
+    """Makes a build context of a Dockerfile and files."""
+
+    def make(dockerfile: str, **files: str) -> Path:
+        directory = tmp_path / "context"
+        directory.mkdir(exist_ok=True)
+        (directory / "Dockerfile").write_text(dockerfile)
+        for name, content in files.items():
+            (directory / name).write_text(content)
+        return directory
+
+    return make

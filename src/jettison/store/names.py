@@ -1,8 +1,9 @@
 """``index.json``: the images of the store, by name.
 
-An image's full name stands in the annotation ``io.containerd.image.name``, its tag in
-``org.opencontainers.image.ref.name``, where other tools look for it. An entry without either is
-a dangling image: one that lost its name to a newer one.
+An image's full name stands in the annotation ``io.containerd.image.name``, and in
+``org.opencontainers.image.ref.name`` too, the only one that skopeo and podman look for: the tag
+alone, as layouts with one image have it there, says little among many. An entry without either
+is a dangling image: one that lost its name to a newer one.
 """
 
 from __future__ import annotations
@@ -75,8 +76,7 @@ class Names:
     def set(self, name: str, descriptor: Descriptor) -> None:
         """Let ``name`` stand for an image; the one it stood for is left dangling."""
         name = full_name(name)
-        tag = parse_reference(name).tag or "latest"
-        annotations = {ANNOTATION_IMAGE_NAME: name, ANNOTATION_REF_NAME: tag}
+        annotations = {ANNOTATION_IMAGE_NAME: name, ANNOTATION_REF_NAME: name}
         named = msgspec.structs.replace(
             descriptor, annotations={**_bare(descriptor).annotations, **annotations}
         )

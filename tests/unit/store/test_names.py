@@ -26,7 +26,7 @@ def test_names_are_normalised_and_in_the_index(store: Store) -> None:
     assert index["manifests"][0]["platform"] == {"architecture": "amd64", "os": "linux"}
     assert index["manifests"][0]["annotations"] == {
         "io.containerd.image.name": "docker.io/library/app:1",
-        "org.opencontainers.image.ref.name": "1",
+        "org.opencontainers.image.ref.name": "docker.io/library/app:1",
     }
 
 
@@ -108,10 +108,10 @@ def test_an_invalid_name_is_refused(store: Store) -> None:
 def test_skopeo_reads_the_store_and_writes_to_it(store: Store) -> None:
     make_image(store, "app:one", content=b"one")
     make_image(store, "app:two", content=b"two")
-    found = json.loads(_skopeo("inspect", "--raw", f"oci:{store.root}:one"))
+    found = json.loads(_skopeo("inspect", "--raw", f"oci:{store.root}:docker.io/library/app:one"))
     digest = found["layers"][0]["digest"]
     assert store.blobs.path(digest).read_bytes() == b"one"
-    _skopeo("copy", f"oci:{store.root}:two", f"oci:{store.root}:copied")
+    _skopeo("copy", f"oci:{store.root}:docker.io/library/app:two", f"oci:{store.root}:copied")
     names = [name for name, _ in store.names.list()]
     assert names == [
         "docker.io/library/app:one",
