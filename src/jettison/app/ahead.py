@@ -5,12 +5,15 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections.abc import Iterable
-from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TYPE_CHECKING
 
 from jettison.errors import Cancelled, JettisonError
 from jettison.fs.compress import Compression
 from jettison.plan.steps import BuildPlan, Merge, Step
 from jettison.store.store import Store
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future, ThreadPoolExecutor
 
 
 def chains(plan: BuildPlan) -> set[Step]:
@@ -49,6 +52,8 @@ class Ahead:
         if compression is None or step not in self._wanted or not layers:
             return
         if self._pool is None:
+            from concurrent.futures import ThreadPoolExecutor
+
             self._pool = ThreadPoolExecutor(1, thread_name_prefix="compress")
         below = () if isinstance(step, Merge) else layers[:-1]
         self._running.append(self._pool.submit(self._compress, layers[-1], below, compression))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import platform as host
 import threading
 from collections.abc import Mapping
 from contextlib import ExitStack
@@ -56,7 +55,7 @@ def build(
 
 def build_platform() -> Platform:
     """The platform of this host."""
-    return make_platform("linux", host.machine())
+    return make_platform("linux", os.uname().machine)
 
 
 class _Build:

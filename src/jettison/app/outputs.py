@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import os
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import IO, TYPE_CHECKING, Any
+
+import msgspec
 
 from jettison.app.packing import Packed, Packer, PackOptions
 from jettison.app.request import BuildRequest, BuildResult, Output
@@ -195,6 +196,8 @@ class Outputs:
         if self._request.iidfile is not None:
             _write_text(self._request.iidfile, result.image_id or result.digest or "")
         if self._request.metadata_file is not None:
+            import json
+
             text = json.dumps(result.metadata, indent=2, sort_keys=True) + "\n"
             _write_text(self._request.metadata_file, text)
 
@@ -244,9 +247,8 @@ def _options(output: Output) -> PackOptions:
 
 def _metadata(packed: Packed, names: Sequence[str]) -> dict[str, object]:
     """What --metadata-file holds, under buildx's keys."""
-    descriptor = json.loads(encode(packed.root))
     metadata: dict[str, object] = {
-        "containerimage.descriptor": descriptor,
+        "containerimage.descriptor": msgspec.json.decode(encode(packed.root)),
         "containerimage.digest": packed.root.digest,
     }
     if packed.root.mediaType not in INDEX_TYPES:

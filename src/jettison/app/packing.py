@@ -10,7 +10,6 @@ from msgspec import Struct, field
 
 from jettison.app.session import Session
 from jettison.errors import Cancelled, JettisonError, NotFoundError
-from jettison.export.archive import DockerImage, Package
 from jettison.export.assemble import Image, Layer, NewEntry, assemble, index_of
 from jettison.export.layers import MEDIA_TYPES, in_dialect, layer_blob, recompressed
 from jettison.fs.compress import Compression
@@ -22,6 +21,7 @@ from jettison.plan.steps import BuildPlan, ImagePlan, Merge, Step
 from jettison.solve.images import layers_of, remember_layers
 
 if TYPE_CHECKING:
+    from jettison.export.archive import Package
     from jettison.fs.stack import Stack
     from jettison.store.store import Store
 
@@ -56,6 +56,8 @@ class Packed(Struct, frozen=True):
 
     def package(self, names: tuple[str, ...], *, docker: bool) -> Package:
         """What an archive or layout of these images holds."""
+        from jettison.export.archive import DockerImage, Package
+
         return Package(
             roots=[(self.root, names)],
             documents=self.documents(),

@@ -6,7 +6,6 @@ import contextlib
 import os
 import threading
 from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
 
 from jettison.errors import JettisonError, NotFoundError
 from jettison.model.platform import Platform
@@ -60,6 +59,8 @@ class BaseImages:
         wanted = list(dict.fromkeys(wanted))
         if len(wanted) < 2:
             return
+
+        from concurrent.futures import ThreadPoolExecutor
 
         def quietly(pair: tuple[str, Platform]) -> None:
             with contextlib.suppress(JettisonError):  # remembered, raised where it is used

@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 
 _UNITS = ("B", "kB", "MB", "GB", "TB", "PB")
-_CONTROL = re.compile(
+_CONTROL = (
     r"\x1b\[[0-?]*[ -/]*[@-~]"  # CSI: colours, cursor movement
     r"|\x1b[\]PX^_][^\x07\x1b]*(?:\x07|\x1b\\)?"  # OSC, DCS and other strings
     r"|\x1b."
@@ -76,4 +76,6 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]], *, pad: int = 3)
 
 def printable(text: str) -> str:
     """``text`` without escape sequences and control characters; tabs become blanks."""
-    return _CONTROL.sub("", text.expandtabs(8))
+    if text.isprintable():
+        return text
+    return re.sub(_CONTROL, "", text.expandtabs(8))

@@ -21,7 +21,7 @@ ULIMITS = frozenset(
     """core cpu data fsize locks memlock msgqueue nice nofile nproc rss rtprio rttime sigpending
     stack""".split()
 )
-_SIZE = re.compile(r"^(\d+(?:\.\d+)?) ?([kmgtp])?(?:i?b)?$", re.IGNORECASE)
+_SIZE = r"^(\d+(?:\.\d+)?) ?([kmgtp])?(?:i?b)?$"
 _SIZES = {"": 0, "k": 1, "m": 2, "g": 3, "t": 4, "p": 5}
 
 
@@ -164,7 +164,7 @@ def host_platform() -> Platform:
 
 def size(flag: str, text: str) -> int:
     """Bytes, as docker reads sizes: ``64m`` is 64 * 1024 * 1024."""
-    match = _SIZE.match(text)
+    match = re.match(_SIZE, text, re.IGNORECASE)
     if match is None:
         raise UsageError(f"invalid value {text!r} for {flag}", hint="expected a size like 64m")
     return int(float(match[1]) * 1024 ** _SIZES[(match[2] or "").lower()])

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 
-_TEMPLATE = re.compile(r"\$(?:\$|\{(\w+)\}|(\w+))")
+_TEMPLATE = r"\$(?:\$|\{(\w+)\}|(\w+))"
 
 
 def remove_prefix(value: str, pattern: str, *, longest: bool) -> str:
@@ -67,7 +67,7 @@ def _filled(template: str, matched: str) -> str:
             return "$"
         return matched if (found[1] or found[2]) == "0" else ""
 
-    return _TEMPLATE.sub(reference, template) if "$" in template else template
+    return re.sub(_TEMPLATE, reference, template) if "$" in template else template
 
 
 def _compiled(pattern: str, *, greedy: bool) -> re.Pattern[str]:

@@ -11,7 +11,7 @@ from jettison.errors import DockerfileError
 from jettison.model.span import Span
 
 _PROTOCOLS = ("tcp", "udp", "sctp")
-_NUMBER = re.compile(r"[+-]?[0-9]{1,18}")
+_NUMBER = r"[+-]?[0-9]{1,18}"
 
 
 class ExposedPorts(Struct, frozen=True):
@@ -77,7 +77,7 @@ def _range(text: str, what: str, span: Span | None) -> tuple[int, int]:
 
 
 def _number(text: str) -> int:
-    if not _NUMBER.fullmatch(text) or not 0 <= int(text) <= 65535:
+    if not re.fullmatch(_NUMBER, text) or not 0 <= int(text) <= 65535:
         raise ValueError(text)
     return int(text)
 

@@ -8,7 +8,7 @@ import msgspec
 
 from jettison.errors import JettisonError
 
-_PART = re.compile(r"^[A-Za-z0-9_.-]+$")
+_PART = r"^[A-Za-z0-9_.-]+$"
 _ARCH_ALIASES = {
     "x86_64": ("amd64", ""),
     "x86-64": ("amd64", ""),
@@ -88,7 +88,7 @@ def parse_platform(text: str, default: Platform | None = None) -> Platform:
     match = re.match(r"^([A-Za-z0-9_-]+)\(([A-Za-z0-9_.-]+)\)$", parts[0])
     if match:
         parts[0], version = match[1], match[2]
-    if len(parts) > 3 or not all(_PART.match(p) for p in parts):
+    if len(parts) > 3 or not all(re.match(_PART, p) for p in parts):
         raise JettisonError(
             f"invalid platform {text!r}", hint="a platform looks like linux/amd64 or linux/arm/v7"
         )

@@ -16,7 +16,7 @@ from jettison.plan.giturl import GitUrl, find_git_url
 from jettison.plan.state import Tree
 from jettison.plan.steps import Copy, FileSource, Git, Http, Merge, PathSource, Step, StepInfo
 
-_NUMERIC_OWNER = re.compile(r"^[0-9]+(?::[0-9]+)?$")
+_NUMERIC_OWNER = r"^[0-9]+(?::[0-9]+)?$"
 
 
 def copy(build: StageBuild, instruction: CopyInstruction) -> None:
@@ -48,7 +48,7 @@ class _Copier:
         name = build.name(instruction)
         sources: list[PathSource | FileSource] = [*self._path_sources(name), *self._files()]
         linked = instruction.link and not self._chmod
-        if linked and self._chown and not _NUMERIC_OWNER.match(self._chown):
+        if linked and self._chown and not re.match(_NUMERIC_OWNER, self._chown):
             raise PlanError(
                 f"--chown={self._chown} needs the names of the image, which --link does not see",
                 hint="give numbers, as in --chown=1000:1000, or drop --link",

@@ -11,11 +11,10 @@ from msgspec.structs import replace
 from jettison.errors import PlanError
 from jettison.plan.goformat import go_bool
 
-_PROTOCOL = re.compile(r"^[A-Za-z0-9]+://")
-_SCP_STYLE = re.compile(
-    r"^(?P<remote>[A-Za-z0-9_-]+@[A-Za-z0-9.-]+:(?P<path>.*?))"
-    r"(?:\?(?P<query>.*?))?(?:#(?P<fragment>.*))?$",
-    re.DOTALL,
+_PROTOCOL = r"^[A-Za-z0-9]+://"
+_SCP_STYLE = (
+    r"(?s)^(?P<remote>[A-Za-z0-9_-]+@[A-Za-z0-9.-]+:(?P<path>.*?))"
+    r"(?:\?(?P<query>.*?))?(?:#(?P<fragment>.*))?$"
 )
 _SWITCHES = {"keep-git-dir", "submodules"}
 
@@ -59,8 +58,8 @@ def find_git_url(text: str) -> GitUrl | None:
     """
     if text.startswith(("./", "../")):
         return None
-    if not _PROTOCOL.match(text):
-        match = _SCP_STYLE.match(text)
+    if not re.match(_PROTOCOL, text):
+        match = re.match(_SCP_STYLE, text)
         if match is None:
             return None
         return _with_options(match["remote"], match["fragment"] or "", match["query"] or "")

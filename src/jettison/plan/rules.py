@@ -34,21 +34,19 @@ EXPERIMENTAL = frozenset({"InvalidDefinitionDescription"})
 """Rules that are off unless asked for."""
 
 _ADDRESS = "https://docs.docker.com/go/dockerfile/rule/"
-_HUMP = re.compile(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
-_SECRET = re.compile(
-    r"(?:_|^)(?:apikey|auth|credentials?|key|password|pword|passwd|secret|token)(?:_|$)",
-    re.IGNORECASE,
-)
-_NO_SECRET = re.compile(r"(?:_|^)(?:public|file|version)(?:_|$)", re.IGNORECASE)
+_HUMP = r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])"
+_SECRET = r"(?:_|^)(?:apikey|auth|credentials?|key|password|pword|passwd|secret|token)(?:_|$)"
+_NO_SECRET = r"(?:_|^)(?:public|file|version)(?:_|$)"
 
 
 def url_of(rule: str) -> str | None:
     """The page that explains ``rule``."""
     if rule == "InvalidBaseImagePlatform":
         return None
-    return f"{_ADDRESS}{_HUMP.sub('-', rule).lower()}/"
+    return f"{_ADDRESS}{re.sub(_HUMP, '-', rule).lower()}/"
 
 
 def names_a_secret(key: str) -> bool:
     """Whether a variable of this name looks like it holds something secret."""
-    return bool(_SECRET.search(key)) and not _NO_SECRET.search(key)
+    looks_so = re.search(_SECRET, key, re.IGNORECASE)
+    return bool(looks_so) and not re.search(_NO_SECRET, key, re.IGNORECASE)

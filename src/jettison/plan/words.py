@@ -9,7 +9,7 @@ from jettison.dockerfile.expand import Expander
 from jettison.errors import DockerfileError
 from jettison.model.span import Span
 
-_PLAIN = re.compile(r"\$(?:(\w+)|\{(\w+)\})")
+_PLAIN = r"\$(?:(\w+)|\{(\w+)\})"
 
 
 class Words:
@@ -48,4 +48,4 @@ class Words:
 
     def shown(self, text: str) -> str:
         """``text`` for people: variables that are set replaced, everything else as written."""
-        return _PLAIN.sub(lambda match: self._env.get(match[1] or match[2], match[0]), text)
+        return re.sub(_PLAIN, lambda match: self._env.get(match[1] or match[2], match[0]), text)

@@ -9,7 +9,6 @@ are given gets a map of one id (user_namespaces(7), subuid(5), newuidmap(1)).
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 from typing import NoReturn
 
@@ -120,6 +119,8 @@ def id_map(own: int, ranges: list[tuple[int, int]]) -> list[Range]:
 
 def _enter_user_namespace(uid: int, gid: int) -> str | None:
     """Unshare and map; returns the notice for a map of one id, None for a full one."""
+    import shutil
+
     name = user_name(uid)
     uids, gids = sub_ids("/etc/subuid", name, uid), sub_ids("/etc/subgid", name, uid)
     tools = [shutil.which("newuidmap"), shutil.which("newgidmap")]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -26,7 +25,7 @@ from jettison.plan.steps import (
     StepInfo,
 )
 from jettison.solve.images import ImageUnpacker, layers_of
-from jettison.solve.keys import Reader, key_of
+from jettison.solve.keys import Reader, encode, key_of
 from jettison.solve.lookup import Snapshot
 from jettison.solve.trees import Trees
 
@@ -139,7 +138,7 @@ class Bench:
             with self._new_layer() as (staging, layer):
                 copying.materialize(self.trees, step, mount, local, str(staging.upper))
                 self.store.layers.commit(staging, layer)
-            parts = json.dumps([local.name, mount.source, digest]).encode()
+            parts = encode([local.name, mount.source, digest])
             self.store.cache.put(key, (layer,), description=f"context {local.name}", parts=parts)
             return (layer,)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import threading
-from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING, Protocol
 
 from jettison.errors import Cancelled, ImageError
@@ -16,6 +15,8 @@ from jettison.solve.keys import key_of
 from jettison.solve.lookup import Snapshot
 
 if TYPE_CHECKING:
+    from concurrent.futures import Future
+
     from jettison.store.store import Store
 
 _PARALLEL_DOWNLOADS = 4
@@ -65,6 +66,8 @@ class ImageUnpacker:
         Blobs are fetched several at a time and unpacked in order, each as soon as it is there.
         Raises ImageError if a layer does not have the digest the image's config names.
         """
+        from concurrent.futures import ThreadPoolExecutor
+
         if len(image.layers) != len(image.diff_ids):
             raise ImageError(
                 f"{image.name} has {len(image.layers)} layers but its config names "

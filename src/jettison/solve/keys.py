@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Callable
 
 import msgspec
@@ -34,8 +33,17 @@ def describe(step: Step, reference: Reference) -> list[object]:
 
 def key_of(kind: str, description: list[object]) -> str:
     """The key of a description; ``kind`` keeps definition and content keys apart."""
-    text = json.dumps([_VERSION, kind, description], ensure_ascii=True, separators=(",", ":"))
-    return hashlib.sha256(text.encode()).hexdigest()
+    return hashlib.sha256(encode([_VERSION, kind, description])).hexdigest()
+
+
+def encode(description: list[object]) -> bytes:
+    """A description as JSON, always the same for the same one."""
+    try:
+        return msgspec.json.encode(description)
+    except UnicodeEncodeError:  # a file name that is not UTF-8: its bytes stand as surrogates
+        import json
+
+        return json.dumps(description, separators=(",", ":")).encode()
 
 
 def _plain(value: object, reader: Reader, reference: Reference) -> object:

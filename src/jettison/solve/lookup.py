@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 from jettison.plan.steps import Local, Source, Step, StepInfo
 from jettison.solve.graph import readers
-from jettison.solve.keys import Reader, describe, key_of
+from jettison.solve.keys import Reader, describe, encode, key_of
 
 Snapshot = tuple[str, ...]
 """Layer ids, lowest first; () is the empty file system."""
@@ -80,7 +79,7 @@ class Lookup:
             description.append(["pinned", pinned])
         key = key_of("definition", description)
         self.keys[step] = key
-        self.descriptions[key] = json.dumps(description).encode()
+        self.descriptions[key] = encode(description)
         if isinstance(step, Source):
             self.hits[key] = image_layers(step)
             return

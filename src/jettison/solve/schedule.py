@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from typing import TYPE_CHECKING
 
 from jettison.errors import Cancelled
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
 
 
 def run_all(
@@ -21,6 +24,12 @@ def run_all(
     The first job that fails sets ``cancel`` (running jobs watch it and end), and its error is
     raised once all have ended. Raises Cancelled if ``cancel`` was set from outside.
     """
+    if not waits_for:
+        if cancel.is_set():
+            raise Cancelled
+        return
+    from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
+
     missing = {job: set(needs) for job, needs in waits_for.items()}
     users: dict[str, list[str]] = {job: [] for job in waits_for}
     for job, needs in waits_for.items():

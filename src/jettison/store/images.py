@@ -28,7 +28,7 @@ from jettison.model.source import ResolvedImage
 from jettison.store.blobs import Blobs, Readable
 from jettison.store.names import Names, full_name
 
-_ID = re.compile(r"^(?:sha256:)?([0-9a-f]{4,64})$")
+_ID = r"^(?:sha256:)?([0-9a-f]{4,64})$"
 
 
 class ImageSummary(Struct, frozen=True):
@@ -76,7 +76,7 @@ class Images:
             found = self._by_reference(reference)
             if found is not None:
                 return found
-        if match := _ID.match(name):
+        if match := re.match(_ID, name):
             return self._by_id(name, match[1])
         if reference is None:
             parse_reference(name)  # raises, saying what is wrong with it
