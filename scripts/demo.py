@@ -25,6 +25,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
 EXAMPLE = ROOT / "examples" / "go"
@@ -164,10 +165,10 @@ def ask(tag: str) -> float:
             process.wait(20)
 
 
-def get(url: str) -> dict[str, str]:
+def get(url: str) -> dict[str, Any]:
     try:
         with urllib.request.urlopen(url, timeout=20) as response:
-            answer: dict[str, str] = json.load(response)
+            answer: dict[str, Any] = json.load(response)
             return answer
     except urllib.error.HTTPError as error:
         raise SystemExit(f"{url}: {error.code} {error.read().decode()}") from None
