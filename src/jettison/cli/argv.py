@@ -2,7 +2,8 @@
 
 docker's command line is parsed by Go's pflag, which knows two forms click does not: a boolean
 with a value (``--pull=false``, ``-q=true``) and ``=`` after a one-letter flag (``-t=name``). Both
-are rewritten to what click reads; everything else passes through.
+are rewritten to what click reads; everything else passes through. One-letter flags are written
+out, as click would first take them for misspelt long ones, and look for what was meant.
 """
 
 from __future__ import annotations
@@ -85,9 +86,9 @@ class _Normaliser:
                 on = True
                 if letters.startswith("="):
                     on, letters = parse_bool(name, letters[1:]), ""
-                self._switch(name, option, on)
+                self._switch(_long_name(option), option, on)
                 continue
-            self._put(name)
+            self._put(_long_name(option) if letters or self._rest else name)
             if letters:
                 self._put(letters.removeprefix("="))
             else:
@@ -103,6 +104,10 @@ class _Normaliser:
         self._out = [item for item in self._out if item[1] is not option]
         if on:
             self._out.append((name, option))
+
+
+def _long_name(option: click.Option) -> str:
+    return max(option.opts, key=len)
 
 
 def _is_switch(option: click.Option) -> bool:

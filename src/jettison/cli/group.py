@@ -17,7 +17,26 @@ from jettison.errors import UsageError
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
 
-class Command(click.Command):
+class _WithHelp(click.Command):
+    """Click's --help, but its text is not looked up in the catalogues of all languages."""
+
+    _help_option: click.Option | None = None
+
+    def get_help_option(self, ctx: click.Context) -> click.Option | None:
+        names = self.get_help_option_names(ctx)
+        if self._help_option is None and names:
+            self._help_option = click.Option(
+                names,
+                is_flag=True,
+                is_eager=True,
+                expose_value=False,
+                callback=_print_help,
+                help="Show this message and exit.",
+            )
+        return self._help_option
+
+
+class Command(_WithHelp):
     """A command whose flags may be written as Go writes them (``--pull=true``, ``-t=name``)."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
@@ -29,7 +48,7 @@ class Command(click.Command):
         return super().parse_args(ctx, args)
 
 
-class LazyGroup(click.Group):
+class LazyGroup(_WithHelp, click.Group):
     """A group of commands; command ``x`` is the attribute ``command`` of module PACKAGE.x."""
 
     def __init__(
@@ -86,6 +105,12 @@ class LazyGroup(click.Group):
         for title, names in self._groups:
             with formatter.section(title):
                 formatter.write_dl([(name, self._summaries[name]) for name in names])
+
+
+def _print_help(ctx: click.Context, param: click.Parameter, value: bool) -> None:
+    if value and not ctx.resilient_parsing:
+        click.echo(ctx.get_help(), color=ctx.color)
+        ctx.exit()
 
 
 def _print_version(ctx: click.Context, param: click.Parameter, value: bool) -> None:

@@ -6,9 +6,11 @@ Exit statuses: 0 done; 1 the build, or what it was asked for, is at fault; 2 the
 
 from __future__ import annotations
 
+import contextlib
 import io
 import os
 import sys
+import threading
 from collections.abc import Sequence
 from typing import NoReturn
 
@@ -55,7 +57,15 @@ cli = LazyGroup(
 
 def main(argv: Sequence[str] | None = None) -> NoReturn:
     """Run ``argv`` (default: the process's own) and exit."""
-    sys.exit(run(sys.argv[1:] if argv is None else argv))
+    status = run(sys.argv[1:] if argv is None else argv)
+    if status == 0 and threading.active_count() == 1:
+        # Everything is closed. Taking the interpreter down would only free its memory, piece by
+        # piece, which takes a tenth of the time of a build that finds everything in the cache.
+        with contextlib.suppress(OSError, ValueError):  # sys.exit says what is wrong, and how
+            sys.stdout.flush()
+            sys.stderr.flush()
+            os._exit(0)
+    sys.exit(status)
 
 
 def run(argv: Sequence[str]) -> int:

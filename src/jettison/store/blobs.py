@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import IO, NamedTuple, Protocol
 
 from jettison.errors import ImageError, NotFoundError
-from jettison.model.digest import Digest, algorithm_of, hex_of, parse_digest
+from jettison.model.digest import Digest, algorithm_of, hex_of, parse_digest, sha256_digest
 from jettison.model.oci import Descriptor
 from jettison.store.faults import store_faults
 from jettison.store.lease import Leases, blob_mark
@@ -102,7 +102,10 @@ class Blobs:
             return writer.commit()
 
     def ingest_bytes(self, data: bytes) -> Blob:
-        """Write a small blob."""
+        """Write a small blob, unless it is here."""
+        digest = sha256_digest(data)
+        if self.has(digest) and self.size(digest) == len(data):
+            return Blob(digest, len(data))
         with self.writer() as writer:
             writer.write(data)
             return writer.commit()

@@ -1,4 +1,8 @@
-"""When records were last used: noted in memory, written in one go."""
+"""When records were last used: noted in memory, written in one go.
+
+What was used less than a minute before is left as it is: for collectors it makes no difference,
+and a build that finds everything in the cache writes nothing then, nor waits for the disk.
+"""
 
 from __future__ import annotations
 
@@ -7,11 +11,12 @@ import time
 
 from jettison.store.database import Database
 
+_SLACK = 60.0  # seconds
 _UPDATES = {
-    "records": "UPDATE records SET used = max(used, ?) WHERE key = ?",
-    "layers": "UPDATE layers SET used = max(used, ?) WHERE id = ?",
-    "results": "UPDATE results SET used = max(used, ?) WHERE key = ?",
-    "layer_blobs": "UPDATE layer_blobs SET used = max(used, ?) WHERE digest = ?",
+    "records": "UPDATE records SET used = ? WHERE key = ? AND used < ?",
+    "layers": "UPDATE layers SET used = ? WHERE id = ? AND used < ?",
+    "results": "UPDATE results SET used = ? WHERE key = ? AND used < ?",
+    "layer_blobs": "UPDATE layer_blobs SET used = ? WHERE digest = ? AND used < ?",
 }
 
 
@@ -36,5 +41,8 @@ class Uses:
             noted, self._noted = self._noted, {}
         if noted:
             self._database.run(
-                *((_UPDATES[table], (when, key)) for (table, key), when in noted.items())
+                *(
+                    (_UPDATES[table], (when, key, when - _SLACK))
+                    for (table, key), when in noted.items()
+                )
             )

@@ -25,22 +25,22 @@ def rewritten(text: str, *, interspersed: bool = True) -> str:
 @pytest.mark.parametrize(
     ("given_args", "expected"),
     [
-        ("-t=name .", "-t name ."),
-        ("-tname .", "-t name ."),
-        ("-t name .", "-t name ."),
+        ("-t=name .", "--tag name ."),
+        ("-tname .", "--tag name ."),
+        ("-t name .", "--tag name ."),
         ("--tag=name .", "--tag=name ."),
         ("--tag -q .", "--tag -q ."),  # a value, whatever it looks like
         ("--pull=true .", "--pull ."),
         ("--pull=false .", "."),
         ("--pull --pull=false .", "."),
         ("--pull=0 --pull=T .", "--pull ."),
-        ("-q=true .", "-q ."),
-        ("-qt=x .", "-q -t x ."),
+        ("-q=true .", "--quiet ."),
+        ("-qt=x .", "--quiet --tag x ."),
         (". --pull=false", "."),
         ("-- --pull=false", "-- --pull=false"),
         ("--nope=1 .", "--nope=1 ."),
         ("-xq .", "-xq ."),
-        ("-f - -", "-f - -"),
+        ("-f - -", "--file - -"),
         ("-t", "-t"),
     ],
 )
@@ -50,7 +50,7 @@ def test_forms(given_args: str, expected: str) -> None:
 
 def test_flags_end_at_the_first_argument_where_they_are_not_interspersed() -> None:
     assert rewritten("-q image --pull=false -t=x", interspersed=False) == (
-        "-q image --pull=false -t=x"
+        "--quiet image --pull=false -t=x"
     )
 
 
