@@ -20,6 +20,7 @@ $(STAMP): requirements.lock pyproject.toml scripts/system-packages
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --require-hashes -r requirements.lock
 	$(BIN)/pip install --quiet --no-deps -e .
+	$(BIN)/python -m compileall -q src
 	touch $@
 
 $(DEV): $(STAMP) requirements-dev.lock

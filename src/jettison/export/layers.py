@@ -61,13 +61,13 @@ def layer_blob(
     that files may keep (``rewrite-timestamp``). Raises PathError, ArchiveError or StoreError if
     the layer cannot be written.
     """
-    from jettison.fs.stack import Stack
-    from jettison.fs.tarwrite import write_layer
-
     kind = _remembered_as(compression, clamp)
     known = store.layer_blobs.get(layer, kind)
     if known is not None:
         return known
+    from jettison.fs.stack import Stack
+    from jettison.fs.tarwrite import write_layer
+
     prepare()
     stack = Stack([str(store.layers.path(lower)) for lower in below])
     with store.blobs.writer() as blob:
@@ -88,12 +88,12 @@ def recompressed(
 
     Raises ImageError if ``source`` does not hold the layer, ArchiveError if it is damaged.
     """
-    from jettison.fs.decompress import open_decompressed
-
     kind = _remembered_as(compression, None)
     known = store.layer_blobs.get(diff_id, kind)
     if known is not None:
         return known.descriptor
+    from jettison.fs.decompress import open_decompressed
+
     with store.blobs.writer() as blob:
         with open_writer(blob, compression) as compressed:
             tar = _Hashing(compressed, None)
