@@ -78,6 +78,7 @@ class _Build:
         self._scratch: str | None = None
         self._remotes: Remotes | None = None
         self._secret = secret_reader(request.secrets, session.environ)
+        self._images = self._base_images()
 
     def run(self) -> BuildResult:
         from jettison.app.outputs import Outputs
@@ -95,7 +96,9 @@ class _Build:
         with Ahead(self._store, chains(plan), outputs.compression, self._cancel) as ahead:
             snapshots = self._solve(plan, contexts, ahead)
             ahead.finish()
-        return outputs.write(plan, snapshots)
+        result = outputs.write(plan, snapshots)
+        self._images.keep(self._store)
+        return result
 
     def _scratch_directory(self, name: str) -> str:
         """A path for what has to be fetched; made only when something is put there."""
@@ -133,11 +136,10 @@ class _Build:
             context_epoch=context.epoch,
             epoch_of=self._epoch_of,
         )
-        images = self._base_images()
-        images.prefetch(
+        self._images.prefetch(
             (base.reference, base.platform) for base in needed_images(dockerfile, options)
         )
-        return plan(dockerfile, options, images, self._observer), contexts
+        return plan(dockerfile, options, self._images, self._observer), contexts
 
     def _epoch_of(self, source: Git | Http) -> int | None:
         return self._get_remotes().epoch(source)

@@ -17,7 +17,7 @@ from jettison.errors import JettisonError, UsageError
 from jettison.model.event import Observer
 from jettison.model.oci import RunConfig
 from jettison.model.platform import Platform
-from jettison.model.source import ImageSource, ResolvedImage
+from jettison.model.source import ImageSource
 
 if TYPE_CHECKING:
     from jettison.sandbox.container import ContainerMount
@@ -62,21 +62,20 @@ def run(
     if there is no such image, UsageError if there is nothing to run.
     """
     with open_session(environ) as session, ExitStack() as stack:
-        image = _find(request, session)
-        return _run(request, image, session, observer, cancel, stack)
+        images = _images(session)
+        return _run(request, images, session, observer, cancel, stack)
 
 
-def _find(request: RunRequest, session: Session) -> ResolvedImage:
+def _images(session: Session) -> BaseImages:
     def layouts(path: str) -> ImageSource:
         raise JettisonError(f"{path}: load the layout first, with jettison load")
 
-    images = BaseImages(session.store.images, lambda: registry_source(session), layouts, pull=False)
-    return images.resolve(request.image, request.platform or build_platform())
+    return BaseImages(session.store.images, lambda: registry_source(session), layouts, pull=False)
 
 
 def _run(
     request: RunRequest,
-    image: ResolvedImage,
+    images: BaseImages,
     session: Session,
     observer: Observer,
     cancel: threading.Event,
@@ -90,7 +89,9 @@ def _run(
 
     store = session.store
     prefix = "user" if session.rootless else "trusted"
+    image = images.resolve(request.image, request.platform or build_platform())
     layers = ImageUnpacker(store, observer, cancel, prefix).unpack(image, "unpack")
+    images.keep(store)
     config = image.config.config
     below = Stack([str(store.layers.path(layer)) for layer in layers])
     user = resolve_user(below, request.user or config.User)

@@ -6,12 +6,17 @@ import contextlib
 import os
 import threading
 from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING
 
 from jettison.errors import JettisonError, NotFoundError
 from jettison.model.platform import Platform
 from jettison.model.reference import parse_reference
+from jettison.model.resolve import resolve_image
 from jettison.model.source import ImageSource, ResolvedImage
 from jettison.plan.giturl import find_git_url
+
+if TYPE_CHECKING:
+    from jettison.store.store import Store
 
 LAYOUT_PREFIX = "oci-layout://"
 
@@ -37,6 +42,7 @@ class BaseImages:
         self._layout = layout
         self._pull = pull
         self._known: dict[tuple[str, Platform], ResolvedImage | JettisonError] = {}
+        self._fetched: dict[tuple[str, Platform], ResolvedImage] = {}
         self._lock = threading.Lock()
 
     def resolve(self, name: str, platform: Platform) -> ResolvedImage:
@@ -79,11 +85,27 @@ class BaseImages:
             except NotFoundError:
                 pass
         try:
-            return self._registry().resolve(str(reference), platform)
+            image = self._registry().resolve(str(reference), platform)
         except NotFoundError as error:
             hint = error.hint or "is the name right? `jettison images` lists what is in the store"
             message = error.message if str(reference) in error.message else f"{name}: {error}"
             raise NotFoundError(message, hint=hint) from None
+        if reference.digest is None:  # a digest alone gives no name to keep it under
+            with self._lock:
+                self._fetched[str(reference), platform] = image
+        return image
+
+    def keep(self, store: Store) -> None:
+        """Let names that registries resolved stand for the same images in the store.
+
+        Call it once the layers that are needed are there: an image that is not complete is not
+        kept. The next build finds the others without the network, as with Docker's engine.
+        """
+        with self._lock:
+            fetched = dict(self._fetched)
+        for (name, platform), image in fetched.items():
+            if image.root is not None and _is_complete(store, image, platform):
+                store.images.name(image.root, [name])
 
     def _from_layout(self, name: str, platform: Platform) -> ResolvedImage:
         """``oci-layout://PATH[:TAG][@DIGEST]``."""
@@ -91,6 +113,16 @@ class BaseImages:
         head, slash, last = rest.rpartition("/")
         path, _, tag = last.partition(":")
         return self._layout(f"{head}{slash}{path}").resolve(digest or tag, platform)
+
+
+def _is_complete(store: Store, image: ResolvedImage, platform: Platform) -> bool:
+    """Whether all documents and layers of ``image`` are in the store."""
+    assert image.root is not None
+    try:
+        here = resolve_image(store.blobs, image.name, image.root, platform)
+    except NotFoundError:
+        return False
+    return all(store.blobs.has(layer.digest) for layer in here.layers)
 
 
 def classify(value: str) -> tuple[str, str]:

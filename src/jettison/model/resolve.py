@@ -118,11 +118,12 @@ def resolve_image(
     A manifest that is not part of an index is taken whatever its platform. Raises NotFoundError
     if an index has nothing for the platform, ImageError if a document is malformed.
     """
+    root = descriptor
     for _ in range(_MAX_DEPTH):
         if descriptor.mediaType in INDEX_TYPES:
             descriptor = _from_index(source, name, descriptor, platform)
         elif descriptor.mediaType in MANIFEST_TYPES:
-            return _from_manifest(source, name, descriptor)
+            return _from_manifest(source, name, descriptor, root)
         else:
             raise ImageError(f"{name} is no image: its media type is {descriptor.mediaType!r}")
     raise ImageError(f"{name}: indexes within indexes, more than {_MAX_DEPTH} deep")
@@ -164,7 +165,9 @@ def _is_image(descriptor: Descriptor) -> bool:
     return descriptor.platform is not None and descriptor.platform.os != "unknown"
 
 
-def _from_manifest(source: BlobSource, name: str, descriptor: Descriptor) -> ResolvedImage:
+def _from_manifest(
+    source: BlobSource, name: str, descriptor: Descriptor, root: Descriptor
+) -> ResolvedImage:
     manifest = read_manifest(source, descriptor)
     try:
         config = read_config(source, manifest)
@@ -178,4 +181,4 @@ def _from_manifest(source: BlobSource, name: str, descriptor: Descriptor) -> Res
             f"the manifest of {name} has {len(manifest.layers)} layers but its config names "
             f"{len(config.rootfs.diff_ids)}"
         )
-    return ResolvedImage(name, descriptor.digest, config, manifest.layers, source)
+    return ResolvedImage(name, descriptor.digest, config, manifest.layers, source, root)

@@ -15,7 +15,8 @@ class ResolvedImage(Struct, frozen=True):
     """An image of one platform, pinned by digest: its documents, not its layers.
 
     ``layers`` are the compressed blobs, bottom first; ``diff_ids`` (from the config) have the
-    same length. ``origin`` reads the blobs when somebody needs them.
+    same length. ``origin`` reads the blobs when somebody needs them. ``root`` is what the name
+    stands for there: the manifest, or an index that holds it.
     """
 
     name: str
@@ -23,6 +24,7 @@ class ResolvedImage(Struct, frozen=True):
     config: ImageConfig
     layers: tuple[Descriptor, ...]
     origin: BlobSource
+    root: Descriptor | None = None
 
     @property
     def diff_ids(self) -> tuple[Digest, ...]:
