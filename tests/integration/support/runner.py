@@ -80,7 +80,8 @@ class Jettison:
 
     def names(self) -> list[str]:
         """``repository:tag`` of all images of the store, sorted."""
-        rows = json.loads(self("images", "--format", "json").stdout)
+        lines = self("images", "--format", "json").stdout.splitlines()
+        rows = [json.loads(line) for line in lines]
         return sorted(f"{row['Repository']}:{row['Tag']}" for row in rows)
 
 
