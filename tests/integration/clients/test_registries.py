@@ -119,16 +119,16 @@ def test_a_registry_with_tls_and_a_password(
     user: dict[str, str] = request.getfixturevalue(known_by)
     name = tls_registry.name(f"{known_by}/app:1")
     jettison("tag", "app:1", name)
-    jettison("push", name, **user)
+    jettison.having(user)("push", name)
     assert tls_registry.inspect(f"{known_by}/app:1")["Digest"] == jettison.inspect(name)["Digest"]
-    elsewhere("pull", "-q", name, **user)
+    elsewhere.having(user)("pull", "-q", name)
     assert elsewhere("run", name).stdout == OUTPUT
     # FROM and COPY --from of an image there, in a store that does not have it.
     third = Jettison(elsewhere.store.with_name("third"))
     directory = context(
         f"FROM {name}\nCOPY --from={tls_registry.host}/{known_by}/app:1 /greeting /copied\n"
     )
-    third.build(directory, "-t", "derived", **user)
+    third.having(user).build(directory, "-t", "derived")
     assert third("run", "--entrypoint", "cat", "derived", "/copied").stdout == "hello\n"
     assert problems(third.store) == []
 
@@ -138,10 +138,10 @@ def test_without_a_password_the_registry_says_no(
 ) -> None:
     stranger = {"DOCKER_CONFIG": "/nonexistent", "SSL_CERT_FILE": str(tls_registry.ca)}
     name = tls_registry.name("private:1")
-    done = jettison.build(app, "--push", "-t", name, check=False, **stranger)
+    done = jettison.having(stranger).build(app, "--push", "-t", name, check=False)
     assert done.returncode == 1
     assert "jettison login" in done.stderr
-    done = jettison.build(context(f"FROM {name}\n"), check=False, **stranger)
+    done = jettison.having(stranger).build(context(f"FROM {name}\n"), check=False)
     assert done.returncode == 1
     assert "jettison login" in done.stderr
     assert "Dockerfile:1" in done.stderr
@@ -153,12 +153,12 @@ def test_login_keeps_what_push_then_uses(
 ) -> None:
     user = {"DOCKER_CONFIG": str(tmp_path / "d"), "SSL_CERT_FILE": str(tls_registry.ca)}
     flags = ("--username", USER, "--password-stdin")
-    jettison("login", *flags, tls_registry.host, stdin=f"{PASSWORD}\n".encode(), **user)
+    jettison.having(user)("login", *flags, tls_registry.host, stdin=f"{PASSWORD}\n".encode())
     assert (tmp_path / "d/config.json").stat().st_mode & 0o777 == 0o600
-    jettison.build(app, "--push", "-t", tls_registry.name("login:1"), **user)
-    jettison("logout", tls_registry.host, **user)
+    jettison.having(user).build(app, "--push", "-t", tls_registry.name("login:1"))
+    jettison.having(user)("logout", tls_registry.host)
     name = tls_registry.name("login:2")
-    assert jettison.build(app, "--push", "-t", name, check=False, **user).returncode == 1
+    assert jettison.having(user).build(app, "--push", "-t", name, check=False).returncode == 1
 
 
 def test_a_token_registry(
