@@ -7,10 +7,11 @@ import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING
 
 import msgspec
 
+from jettison.app.output_options import FILES, check, pack_options, switch
 from jettison.app.packing import Packed, Packer, PackOptions
 from jettison.app.request import BuildRequest, BuildResult, Output
 from jettison.app.session import Session
@@ -22,17 +23,6 @@ from jettison.plan.steps import BuildPlan, Step
 
 if TYPE_CHECKING:
     from jettison.fs.compress import Compression
-
-_COMMON = {"name", "compression", "compression-level", "force-compression", "oci-mediatypes",
-           "rewrite-timestamp", "annotation"}  # fmt: skip
-_OPTIONS = {
-    "oci": _COMMON | {"tar"},
-    "docker": _COMMON | {"tar"},
-    "image": _COMMON | {"push", "store", "unpack"},
-    "registry": _COMMON,
-    "tar": {"platform-split"},
-    "local": {"platform-split"},
-}
 
 
 class Outputs:
@@ -57,32 +47,20 @@ class Outputs:
     @property
     def compression(self) -> Compression | None:
         """What the layers of the first image output are compressed with; None if there is none."""
-        images = (o for o in self._outputs if o.type not in ("tar", "local"))
-        return next((_options(output).compression for output in images), None)
+        images = (output for output in self._outputs if output.type not in FILES)
+        return next((self._options(output).compression for output in images), None)
 
     def _check(self, output: Output) -> None:
-        known = _OPTIONS.get(output.type)
-        if known is None:
-            raise UsageError(
-                f"unsupported output type {output.type!r}", hint=f"types are {', '.join(_OPTIONS)}"
-            )
-        for key in output.options:
-            if key not in known and not key.startswith("annotation"):
-                raise UsageError(
-                    f"unknown option {key!r} of output type {output.type}",
-                    hint=f"options are {', '.join(sorted(known))}",
-                )
-        if output.dest is None and output.type in ("oci", "docker", "tar", "local"):
-            raise UsageError(f"output type {output.type} needs dest=PATH")
+        check(output, self._request.annotations)
         if output.type == "docker" and len(self._request.platforms) > 1:
             raise UsageError(
                 "output type docker cannot hold several platforms", hint="use type=oci"
             )
-        if output.type == "local" and output.dest == "-":
-            raise UsageError("output type local cannot be written to standard output")
-        pushes = output.type == "registry" or _switch(output, "push")
-        if pushes and not self._names(output):
+        if _pushes(output) and not self._names(output):
             raise UsageError("a push needs a name", hint="give one with --tag HOST/NAME")
+
+    def _options(self, output: Output) -> PackOptions:
+        return pack_options(output, self._request.annotations)
 
     def _names(self, output: Output) -> tuple[str, ...]:
         given = output.options.get("name", "")
@@ -93,7 +71,7 @@ class Outputs:
 
     def write(self, plan: BuildPlan, snapshots: Mapping[Step, tuple[str, ...]]) -> BuildResult:
         """Write all outputs; the result describes the first image among them."""
-        packer = Packer(self._session, plan, snapshots, self._request.annotations, self._cancel)
+        packer = Packer(self._session, plan, snapshots, self._cancel)
         for output in self._outputs:
             with self._vertex(_title(output)):
                 self._write_one(output, packer)
@@ -103,10 +81,10 @@ class Outputs:
 
     def _result(self, packer: Packer) -> BuildResult:
         """What the first image output made; nothing for files alone (types tar and local)."""
-        output = next((o for o in self._outputs if o.type not in ("tar", "local")), None)
+        output = next((o for o in self._outputs if o.type not in FILES), None)
         if output is None:
             return BuildResult(digest=None, image_id="", names=(), metadata={})
-        packed = packer.pack(_options(output))
+        packed = packer.pack(self._options(output))
         names = self._names(output)
         return BuildResult(
             digest=packed.root.digest,
@@ -117,21 +95,21 @@ class Outputs:
 
     def _write_one(self, output: Output, packer: Packer) -> None:
         names = self._names(output)
-        if output.type in ("tar", "local"):
+        if output.type in FILES:
             self._write_trees(output, packer)
             return
-        packed = packer.pack(_options(output))
+        packed = packer.pack(self._options(output))
         if output.type in ("image", "registry"):
-            keep = output.type == "image" and output.options.get("store") != "false"
-            packed.keep(self._store, names if keep else ())
-            if output.type == "registry" or _switch(output, "push"):
+            if output.type == "image" and switch(output, "store", default=True):
+                packed.keep(self._store, names)
+            if _pushes(output):
                 self._push(packed, names)
             return
         from jettison.export.archive import write_archive, write_layout
 
         package = packed.package(names, docker=output.type == "docker")
         assert output.dest is not None
-        if output.options.get("tar") == "false":
+        if not switch(output, "tar", default=True):
             write_layout(package, output.dest)
             return
         with self._file(output.dest) as out:
@@ -142,8 +120,7 @@ class Outputs:
         from jettison.fs.tarwrite import write_tree
 
         trees = [(str(p).replace("/", "_"), tree, mtime) for p, tree, mtime in packer.trees()]
-        split = output.options.get("platform-split")
-        apart = len(trees) > 1 if split is None else split == "true"
+        apart = switch(output, "platform-split", default=len(trees) > 1)
         assert output.dest is not None
         if output.type == "local":
             for folder, tree, mtime in trees:
@@ -220,29 +197,8 @@ def _title(output: Output) -> str:
     return f"exporting {output.type}{where}"
 
 
-def _switch(output: Output, key: str) -> bool:
-    return output.options.get(key, "false").lower() in ("true", "1", "")
-
-
-def _options(output: Output) -> PackOptions:
-    """What of an output's options decides the bytes of the image."""
-    from jettison.fs.compress import Compression
-
-    kind: Any = output.options.get("compression", "gzip")
-    level = output.options.get("compression-level")
-    if level is not None and not level.lstrip("-").isdigit():
-        raise UsageError(f"compression-level must be a number, not {level!r}")
-    return PackOptions(
-        compression=Compression(kind, int(level) if level is not None else None),
-        force=_switch(output, "force-compression"),
-        oci=output.options.get("oci-mediatypes", "true") != "false",
-        rewrite_timestamp=_switch(output, "rewrite-timestamp"),
-        annotations=tuple(
-            (key.partition(".")[2], value)
-            for key, value in output.options.items()
-            if key.startswith("annotation.")
-        ),
-    )
+def _pushes(output: Output) -> bool:
+    return output.type == "registry" or switch(output, "push", default=False)
 
 
 def _metadata(packed: Packed, names: Sequence[str]) -> dict[str, object]:

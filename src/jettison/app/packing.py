@@ -6,7 +6,7 @@ import threading
 from collections.abc import Mapping, Sequence
 from typing import IO, TYPE_CHECKING
 
-from msgspec import Struct, field
+from msgspec import Struct, field, structs
 
 from jettison.app.session import Session
 from jettison.errors import Cancelled, JettisonError, NotFoundError
@@ -21,6 +21,7 @@ from jettison.plan.steps import BuildPlan, ImagePlan, Merge, Step
 from jettison.solve.images import layers_of, remember_layers
 
 if TYPE_CHECKING:
+    from jettison.app.annotations import Annotation
     from jettison.export.archive import Package
     from jettison.fs.stack import Stack
     from jettison.store.store import Store
@@ -33,7 +34,7 @@ class PackOptions(Struct, frozen=True):
     force: bool = False
     oci: bool = True
     rewrite_timestamp: bool = False
-    annotations: tuple[tuple[str, str], ...] = ()
+    annotations: tuple[Annotation, ...] = ()
 
 
 class Packed(Struct, frozen=True):
@@ -97,14 +98,12 @@ class Packer:
         session: Session,
         plan: BuildPlan,
         snapshots: Mapping[Step, tuple[str, ...]],
-        annotations: Mapping[str, str],
         cancel: threading.Event,
     ) -> None:
         self._session = session
         self._store = session.store
         self._plan = plan
         self._snapshots = snapshots
-        self._annotations = annotations
         self._cancel = cancel
         self._packed: dict[PackOptions, Packed] = {}
 
@@ -132,20 +131,23 @@ class Packer:
 
     def _pack(self, options: PackOptions) -> Packed:
         origins: dict[Digest, BlobSource] = {}
-        annotations = {**self._annotations, **dict(options.annotations)}
-        images = tuple(
-            self._image(image, options, annotations, origins) for image in self._plan.images
-        )
-        if len(images) == 1 and not self._plan.multi_platform:
+        indexed = len(self._plan.images) > 1 or self._plan.multi_platform
+        if options.annotations:
+            from jettison.app.annotations import check
+
+            platforms = [image.platform for image in self._plan.images]
+            check(options.annotations, platforms, oci=options.oci, index=indexed)
+        images = tuple(self._image(image, options, origins) for image in self._plan.images)
+        if len(images) == 1:
             return Packed(images, images[0].descriptor, None, origins)
-        index, root = index_of(images, annotations={}, oci=options.oci)
+        index, root = index_of(images, annotations=_annotated("index", options), oci=options.oci)
+        root = structs.replace(root, annotations=_annotated("index-descriptor", options))
         return Packed(images, root, index, origins)
 
     def _image(
         self,
         plan: ImagePlan,
         options: PackOptions,
-        annotations: dict[str, str],
         origins: dict[Digest, BlobSource],
     ) -> Image:
         snapshot = self._layers(plan)
@@ -159,14 +161,18 @@ class Packer:
         entries = [
             NewEntry(entry.created_by, entry.comment, entry.step is None) for entry in plan.history
         ]
-        return assemble(
+        image = assemble(
             plan.config,
             plan.platform,
             layers,
             entries,
             epoch=plan.epoch,
-            annotations=annotations,
+            annotations=_annotated("manifest", options, plan.platform),
             oci=options.oci,
+        )
+        on_descriptor = _annotated("manifest-descriptor", options, plan.platform)
+        return structs.replace(
+            image, descriptor=structs.replace(image.descriptor, annotations=on_descriptor)
         )
 
     def _new_layer(
@@ -225,6 +231,14 @@ class Packer:
 
             prefix = "user" if self._session.rootless else "trusted"
             ImageUnpacker(self._store, Silent(), self._cancel, prefix).unpack(plan.base, "base")
+
+
+def _annotated(kind: str, options: PackOptions, platform: Platform | None = None) -> dict[str, str]:
+    if not options.annotations:
+        return {}
+    from jettison.app.annotations import of
+
+    return of(kind, options.annotations, platform)
 
 
 def _wants(blob: Descriptor, compression: Compression) -> bool:

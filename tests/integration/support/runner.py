@@ -9,7 +9,7 @@ import subprocess
 import sys
 import tarfile
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +28,10 @@ class Jettison:
     store: Path
     environ: dict[str, str] = field(default_factory=dict)
     prefix: Sequence[str] = ()
+
+    def having(self, environ: dict[str, str]) -> Jettison:
+        """The same with more environment variables."""
+        return replace(self, environ={**self.environ, **environ})
 
     def command(self, *arguments: str | Path) -> list[str]:
         return [*self.prefix, sys.executable, "-m", "jettison", *map(str, arguments)]
