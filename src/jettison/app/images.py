@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from jettison.app.registries import registry_client
 from jettison.app.session import open_store
-from jettison.errors import JettisonError
+from jettison.errors import JettisonError, NotFoundError
 from jettison.model.event import Observer, StepFinished, StepStarted
 from jettison.model.oci import INDEX_TYPES, Descriptor
 from jettison.model.platform import Platform
@@ -76,6 +76,7 @@ def push(
     reference = parse_reference(name)
     with open_store(environ) as store, registry_client(environ) as client:
         descriptor = store.images.find(name)
+        _check_complete(store, name, descriptor)
         with _watched(observer, f"push {reference.familiar}", cancel, client.cancel) as step:
             push_image(client, store.blobs, descriptor, [reference], observer=observer, step=step)
     return descriptor.digest
@@ -171,6 +172,16 @@ def _repository_and_tag(name: str | None) -> tuple[str, str]:
         return "<none>", "<none>"
     reference = parse_reference(name)
     return reference.familiar.rpartition(":")[0], reference.tag or "<none>"
+
+
+def _check_complete(store: Store, name: str, descriptor: Descriptor) -> None:
+    """Of an index that a build met in a registry, only what the build needed is in the store."""
+    parts = store.images.references(descriptor) if descriptor.mediaType in INDEX_TYPES else ()
+    if any(store.blobs.size(digest) is None for digest in parts):
+        raise NotFoundError(
+            f"not all platforms of {name} are in the store",
+            hint="fetch them with jettison pull --all-platforms",
+        )
 
 
 def _manifest(store: Store, digest: str) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.integration.support.layouts import Entry, Layout
-from tests.integration.support.runner import Jettison
+from tests.integration.support.runner import Jettison, problems
 from tests.integration.support.server import Registry, run_registry
 
 pytestmark = pytest.mark.root
@@ -84,3 +84,20 @@ def test_the_base_of_a_stage_that_is_not_needed_is_not_kept(
     directory = context(f"FROM {name} AS unused\nFROM scratch\nCOPY f /who\n", f="x")
     assert built(own, directory, tmp_path / "a") == "x"
     assert own.names() == []
+
+
+def test_what_was_kept_in_part_is_saved_in_part_and_not_pushed(
+    own: Jettison, context: Callable[..., Path], tmp_path: Path, registry: Registry
+) -> None:
+    offer(registry, tmp_path / "first", b"first ")
+    name = registry.name("base:1")
+    built(own, context(f"FROM {name}\n"), tmp_path / "a")
+    own("save", "-o", tmp_path / "saved.tar", name)
+    assert problems(tmp_path / "saved.tar") == []
+    own("tag", name, registry.name("copy:1"))
+    done = own("push", registry.name("copy:1"), check=False)
+    assert done.returncode == 1
+    assert "--all-platforms" in done.stderr
+    own("pull", "--all-platforms", name)
+    own("push", registry.name("copy:1"))
+    assert len(registry.inspect("copy:1", "--raw")["manifests"]) == 2
