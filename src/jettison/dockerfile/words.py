@@ -7,6 +7,10 @@ read characters where the latter reads bytes (it garbles flags that are not ASCI
 
 from __future__ import annotations
 
+from typing import Any
+
+import msgspec
+
 from jettison.dockerfile.ast import Word
 from jettison.dockerfile.text import BLANK, SPACE, expression
 
@@ -123,11 +127,8 @@ def json_strings(text: str, offset: int) -> tuple[Word, ...] | None:
     """
     if not text.startswith("["):
         return None
-    import json
-
-    try:
-        values = json.loads(text, parse_constant=_not_json)
-    except (ValueError, RecursionError):
+    values = _decoded(text)
+    if values is None:
         return None
     if not all(isinstance(value, str) for value in values):
         raise NotStringsError(
@@ -138,6 +139,21 @@ def json_strings(text: str, offset: int) -> tuple[Word, ...] | None:
         Word(value if value.isascii() else _paired(value), offset + place.start())
         for value, place in zip(values, places, strict=True)
     )
+
+
+def _decoded(text: str) -> list[Any] | None:
+    """A JSON array; None if the text is none. Importing json takes longer than a whole parse."""
+    try:
+        return msgspec.json.decode(text, type=list[str])
+    except (msgspec.DecodeError, UnicodeEncodeError):
+        pass  # no JSON; or other things than strings, unpaired surrogates, bytes that are not UTF-8
+    import json
+
+    try:
+        found: list[Any] = json.loads(text, parse_constant=_not_json)
+    except (ValueError, RecursionError):
+        return None
+    return found
 
 
 def _paired(text: str) -> str:
