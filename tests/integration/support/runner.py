@@ -103,9 +103,10 @@ def write_rootfs(path: Path) -> None:
     busybox = shutil.which("busybox")
     assert busybox is not None, "install busybox-static"
     with tarfile.open(path, "w") as tar:
-        for name, mode in (("bin", 0o755), ("etc", 0o755), ("tmp", 0o1777)):
+        # dev, proc and sys are there already, as RUN would leave them behind.
+        for name in ("bin", "dev", "etc", "proc", "sys", "tmp"):
             directory = tarfile.TarInfo(name)
-            directory.type, directory.mode = tarfile.DIRTYPE, mode
+            directory.type, directory.mode = tarfile.DIRTYPE, 0o1777 if name == "tmp" else 0o755
             tar.addfile(directory)
         tar.add(busybox, "bin/busybox", filter=_by_root)
         for applet in APPLETS:
