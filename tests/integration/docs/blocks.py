@@ -76,7 +76,11 @@ def blocks(text: str) -> list[Block]:
 
 def shown(page: str) -> list[File | Command]:
     """The files and commands of a page, in order."""
-    text = read(page)
+    return shown_in(read(page), indented=page.startswith("docs/commands/"))
+
+
+def shown_in(text: str, *, indented: bool) -> list[File | Command]:
+    """The same of a text; ``indented``: indented lines are commands."""
     found: list[File | Command] = []
     for block in blocks(text):
         names = [word.partition("=")[2] for word in block.info if word.startswith("file=")]
@@ -84,15 +88,15 @@ def shown(page: str) -> list[File | Command]:
             found.append(File(names[0], "\n".join(block.lines) + "\n"))
         elif block.info[:1] == ["console"] and not _NOT_RUN.match(block.above):
             found += _commands(block.lines)
-    if page.startswith("docs/commands/"):
+    if indented:
         found += [Command(line.strip()) for line in _indented(text)]
     return found
 
 
-def prose(page: str) -> str:
-    """A page without its fenced blocks, for links."""
+def prose(text: str) -> str:
+    """A page without its fenced blocks."""
     inside, kept = False, []
-    for line in read(page).splitlines():
+    for line in text.splitlines():
         if _FENCE.match(line):
             inside = not inside
         elif not inside:
@@ -117,5 +121,5 @@ def _commands(lines: list[str]) -> list[Command]:
 
 
 def _indented(text: str) -> list[str]:
-    lines = [line for line in text.splitlines() if line.startswith("    ")]
+    lines = [line for line in prose(text).splitlines() if line.startswith("    ")]
     return [x for x in lines if "[FLAGS]" not in x and not x.strip().startswith("#")]

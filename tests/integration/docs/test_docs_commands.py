@@ -6,13 +6,14 @@ import re
 
 import pytest
 
-from tests.integration.docs.blocks import PAGES, ROOT, Command, File, shown
+from tests.integration.docs.blocks import PAGES, ROOT, Command, File, shown, shown_in
 from tests.integration.docs.conftest import Place
 from tests.integration.support.server import Registry
 
 REWRITES = [
     (r"registry\.example(\.com)?\b", "{registry}", "a registry on loopback"),
     (r"^make (.+)$", r"make -n -C {root} \1", "only says what it would do"),
+    (r"/var/lib/jettison\b", "$JETTISON_ROOT", "the store of the test"),
     (r"^\.venv/bin/jettison\b", "jettison", "the program under test"),
     (r"^docker load -i (\S+)$", r"skopeo inspect docker-archive:\1", "no daemon is needed"),
     (r"^(jettison run .*-it .*)$", r'echo exit | script -qec "\1" /dev/null', "a terminal"),
@@ -37,6 +38,51 @@ def programs(command: str) -> list[str]:
     """The first word of each part of a command line, variables set for it aside."""
     parts = re.split(r"\|\|?|&&|;|\n(?!\s)|<\(", command.replace("\\\n", " "))
     return [re.sub(r"^(\w+=\S*\s+)+", "", part.strip()).split()[0] for part in parts]
+
+
+PAGE = """\
+# Title
+
+    jettison title [FLAGS]
+
+    jettison indented
+    # a remark
+
+```dockerfile file=D
+FROM scratch
+```
+
+```console
+$ jettison build \\
+    -f D .
+… DONE
+
+done
+$ jettison images
+```
+
+<!-- not run: it burns -->
+```console
+$ halt
+```
+
+<!-- not run: -->
+```console
+$ needs a reason
+```
+"""
+
+
+def test_what_a_page_shows() -> None:
+    fenced: list[File | Command] = [
+        File("D", "FROM scratch\n"),
+        Command("jettison build \\\n    -f D .", ("… DONE", "done")),
+        Command("jettison images"),
+        Command("needs a reason"),
+    ]
+    assert shown_in(PAGE, indented=False) == fenced
+    # "    -f D ." is indented, but in a block
+    assert shown_in(PAGE, indented=True) == [*fenced, Command("jettison indented")]
 
 
 def test_programs_of_a_command_line() -> None:

@@ -15,13 +15,13 @@ _TEST = re.compile(r"`(tests/[\w/]+\.py)(?:::(\w+))?`")
 
 def anchors(page: str) -> set[str]:
     """The anchors of a page's headings, as GitHub makes them."""
-    titles = re.findall(r"^#+ (.+)$", prose(page), re.M)
+    titles = re.findall(r"^#+ (.+)$", prose(read(page)), re.M)
     return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
 
 
 @pytest.mark.parametrize("page", PAGES)
 def test_links_lead_somewhere(page: str) -> None:
-    for link in _LINK.findall(prose(page)):
+    for link in _LINK.findall(prose(read(page))):
         if "://" in link:
             continue
         path, _, anchor = link.partition("#")

@@ -60,7 +60,7 @@ def test_the_index_lists_the_commands_with_their_summaries() -> None:
 @pytest.mark.parametrize("name", COMMANDS)
 def test_a_page_has_the_commands_summary_usage_and_flags(name: str) -> None:
     found, text = command(name), page(name)
-    context = click.Context(found, info_name=name, parent=CONTEXT)
+    context = click.Context(found, info_name=name, parent=CONTEXT, **found.context_settings)
     usage = " ".join(["jettison", name, *found.collect_usage_pieces(context)])
     assert found.short_help == COMMANDS[name]
     assert text.startswith(f"# jettison {name}\n\n{COMMANDS[name]}.\n\n    {usage}\n")
