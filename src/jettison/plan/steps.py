@@ -1,4 +1,4 @@
-"""The step graph: one frozen dataclass per kind of step.
+"""The step graph: one frozen struct per kind of step.
 
 Every field of a step is part of its identity; `solve.keys` derives the cache key from
 the fields of its struct, replacing a step that stands in a field by that step's own key. What must

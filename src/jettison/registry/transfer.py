@@ -73,8 +73,13 @@ def run_all(jobs: Iterable[Job], parallel: int, interrupt: Callable[[], None]) -
     stop = threading.Event()
 
     def run(job: Job) -> None:
-        if not stop.is_set():
+        if stop.is_set():
+            return
+        try:
             job(stop)
+        except BaseException:
+            stop.set()  # at once: the thread that waits may be slow to notice
+            raise
 
     with ThreadPoolExecutor(parallel, thread_name_prefix="registry") as pool:
         futures = [pool.submit(run, job) for job in jobs]

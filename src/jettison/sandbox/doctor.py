@@ -174,7 +174,7 @@ def file_system(path: str) -> str:
 def _runtimes(isolation: Isolation, store: str) -> list[Check]:
     candidates = probe.installed()
     if not candidates:
-        return [Check("runtime", False, "no OCI runtime installed", "apt-get install crun")]
+        return [Check("runtime", False, "no OCI runtime installed", "apt-get install runc")]
     outcomes = list(probe.probe_all(isolation, candidates, store))
     works = outcomes[-1].error is None
     checks = []

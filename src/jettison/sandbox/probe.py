@@ -66,7 +66,7 @@ def find_runtime(
     if not candidates:
         raise SandboxError(
             f"no OCI runtime {name} is installed" if name else "no OCI runtime is installed",
-            hint="install crun or runc, e.g. apt-get install crun",
+            hint="install runc or crun, e.g. apt-get install runc",
         )
     key = _key(isolation, candidates)
     outcomes = _recall(remember, key)

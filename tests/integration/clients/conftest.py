@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -35,8 +36,10 @@ world
 
 
 @pytest.fixture(scope="package", name="podman")
-def _podman(tmp_path_factory: pytest.TempPathFactory) -> Engine:
-    return podman(tmp_path_factory.mktemp("podman"))
+def _podman() -> Iterator[Engine]:
+    """In a directory with a short name: podman refuses a runroot of more than 50 characters."""
+    with tempfile.TemporaryDirectory(prefix="podman-", dir="/tmp") as directory:
+        yield podman(Path(directory))
 
 
 @pytest.fixture(scope="package")

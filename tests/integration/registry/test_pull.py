@@ -121,7 +121,7 @@ def test_the_store_is_a_layout_that_skopeo_reads(
     registry.load(busybox.path, "busybox", "busybox:1")
     name = registry.name("busybox:1")
     pull(client, ref(name), store.blobs, lambda d: store.names.set(name, d))
-    source, target = f"oci:{store.root}:1", f"oci:{tmp_path / 'out'}:1"
+    source, target = f"oci:{store.root}:{name}", f"oci:{tmp_path / 'out'}:1"
     subprocess.run(["skopeo", "copy", "--quiet", source, target], check=True)
     assert (tmp_path / "out" / "index.json").is_file()
 
