@@ -52,7 +52,7 @@ def test_no_runtime_installed(lab: Lab) -> None:
 
     message, hint = lab.isolated(work)
     assert message == "no OCI runtime is installed"
-    assert "apt-get install crun" in hint
+    assert "apt-get install runc" in hint
 
 
 def test_outcome_is_remembered_until_something_changes(lab: Lab) -> None:

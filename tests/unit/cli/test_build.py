@@ -64,6 +64,15 @@ def test_a_bare_build_asks_for_nothing_special(builder: Builder) -> None:
     assert request_of(builder, ".") == BuildRequest(context=".")
 
 
+def test_the_epoch_of_the_environment_is_passed_on_unless_given(
+    builder: Builder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", "7")
+    assert request_of(builder, ".").build_args == {"SOURCE_DATE_EPOCH": "7"}
+    given = request_of(builder, "--build-arg", "SOURCE_DATE_EPOCH=9", ".")
+    assert given.build_args == {"SOURCE_DATE_EPOCH": "9"}
+
+
 def test_every_flag_reaches_the_request(builder: Builder, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FROM_ENV", "e")
     monkeypatch.delenv("ABSENT", raising=False)

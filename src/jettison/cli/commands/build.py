@@ -87,7 +87,7 @@ def make_request(flags: Mapping[str, Any], environ: Mapping[str, str]) -> BuildR
         dockerfile=dockerfile,
         tags=flags["tag"],
         outputs=outputs,
-        build_args=values.variables("--build-arg", flags["build_arg"], environ),
+        build_args=_build_args(flags["build_arg"], environ),
         target=flags["target"],
         platforms=values.platforms(flags["platform"], values.host_platform())
         if flags["platform"]
@@ -111,6 +111,15 @@ def make_request(flags: Mapping[str, Any], environ: Mapping[str, str]) -> BuildR
         stdin=sys.stdin.buffer if "-" in (context, dockerfile) else None,
         stdout=_stdout() if to_stdout else None,
     )
+
+
+def _build_args(given: tuple[str, ...], environ: Mapping[str, str]) -> dict[str, str]:
+    """--build-arg, and SOURCE_DATE_EPOCH from the environment, which buildx passes on too."""
+    from jettison.cli import values
+
+    epoch = environ.get("SOURCE_DATE_EPOCH")
+    inherited = {"SOURCE_DATE_EPOCH": epoch} if epoch else {}
+    return {**inherited, **values.variables("--build-arg", given, environ)}
 
 
 def make_outputs(flags: Mapping[str, Any]) -> tuple[Output, ...]:
