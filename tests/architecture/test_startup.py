@@ -19,6 +19,7 @@ HEAVY = {
     "dataclasses",
     "httpx",
     "isal",
+    "json",
     "lzma",
     "rich",
     "shutil",
