@@ -45,8 +45,9 @@ def resolve_chown(tree: Tree, text: str) -> tuple[int, int]:
     """Uid and gid of ``--chown=text``: ``user``, ``user:group``, each a name or a number.
 
     A number alone is the group's as well; a name brings its primary group. An unknown user is 0:0,
-    an unknown group leaves the group as it is. Raises StepError for a name if ``tree`` is a stack
-    without layers (a stage FROM scratch, or --link), where no name can ever be known.
+    an unknown group leaves the group as it is, a colon without one makes it 0. Raises StepError
+    for a name if ``tree`` is a stack without layers (a stage FROM scratch, or --link), where no
+    name can ever be known.
     """
     user, colon, group = text.partition(":")
     uid = gid = _number(user)
@@ -54,7 +55,9 @@ def resolve_chown(tree: Tree, text: str) -> tuple[int, int]:
         _refuse_scratch(tree, user, text)
         found = next((u for u in _users(tree) if u.name == user), None)
         uid, gid = (found.uid, found.gid) if found else (0, 0)
-    if colon:
+    if colon and not group:
+        gid = 0
+    elif colon:
         number = _number(group)
         if number is None:
             _refuse_scratch(tree, group, text)

@@ -57,7 +57,8 @@ def select(
 
     With ``parents`` the pattern may hold a pivot, ``/./``: what is left of it is not copied.
     Raises PathError if something named without wildcards (or the directories before the first
-    wildcard) does not exist; DockerfileError for a malformed ``exclude``.
+    wildcard) does not exist or the pattern is malformed; DockerfileError for a malformed
+    ``exclude``.
     """
     excluded = PatternList.parse(exclude) if exclude else None
     included = None
@@ -72,6 +73,9 @@ def select(
         pattern = base
     paths = _matches(tree, clean(pattern)) if wildcard else [clean(pattern)]
     items = tuple(Item(_existing(tree, path), path.rpartition("/")[2]) for path in paths)
+    if included is not None:
+        # What a pivot leaves over lies below it: a file that its pattern matches has nothing.
+        items = tuple(item for item in items if item.entry.is_dir)
     return Selection(items, excluded, included)
 
 
@@ -86,8 +90,10 @@ def _matches(tree: Tree, pattern: str) -> list[str]:
     start = _existing(tree, "/" + "/".join(parts[:fixed]))
     try:
         globs = [compile_glob(part) for part in parts[fixed:]]
-    except BadPatternError:
-        return []  # as in BuildKit: what is no pattern matches nothing
+    except BadPatternError as error:
+        raise PathError(
+            f'"{pattern}": syntax error in pattern', hint="a literal [ is written [[]"
+        ) from error
     found = [start]
     for glob in globs:
         found = [

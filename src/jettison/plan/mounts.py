@@ -49,7 +49,11 @@ class _MountPlanner:
             case "ssh":
                 return self._ssh(mount)
             case "tmpfs":
-                return TmpfsMount(target=self._target(mount), size=int(mount.size or 0))
+                return TmpfsMount(
+                    target=self._target(mount),
+                    size=int(mount.size or 0),
+                    read_only=bool(mount.read_only),
+                )
             case "cache":
                 return self._cache(mount, tree)
             case _:

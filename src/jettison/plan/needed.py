@@ -28,13 +28,13 @@ def needed_images(dockerfile: Dockerfile, options: PlanOptions) -> tuple[BaseNam
                 if image is not None:
                     found[image] = None
                 continue
-            for need in graph.needs(node):
+            for need, span in graph.needs(node):
                 if isinstance(need, StageNode):
                     continue
                 try:
                     image = image_behind(need, own if need is node.base else platform, options)
                 except JettisonError as error:
-                    raise error.at(node.span) from None
+                    raise error.at(span) from None
                 if image is not None:
                     found[image] = None
     return tuple(found)

@@ -83,7 +83,7 @@ class StageGraph:
         if not image:
             raise PlanError(f"base name ({start.image}) should not be blank", span=start.span)
         platform = None
-        if start.platform is not None:
+        if start.platform:  # nothing after the = is nothing said
             platform = _platform(start.platform, words, args, start.span)
         replacement = None
         if stage.name:
@@ -139,7 +139,7 @@ class StageGraph:
     def references(self, instruction: Instruction) -> tuple[Reference | None, ...]:
         """What a COPY takes its files from, or the mounts of a RUN theirs (None: nothing named)."""
         if isinstance(instruction, Copy):
-            if instruction.from_ is None:
+            if not instruction.from_:
                 return ()
             return (self._copy_source(instruction.from_, instruction.span),)
         if isinstance(instruction, Run):
@@ -170,39 +170,47 @@ class StageGraph:
             )
         return self.nodes[index]
 
-    def needs(self, node: StageNode) -> Iterator[Reference]:
-        """What a stage needs directly: its base and what its instructions name."""
+    def needs(self, node: StageNode) -> Iterator[tuple[Reference, Span]]:
+        """What a stage needs directly, and where: its base and what its instructions name."""
         if node.replacement is not None:
             return
-        yield node.base
+        yield node.base, node.span
         for instruction in node.instructions:
-            yield from (r for r in self.references(instruction) if r is not None)
+            for reference in self.references(instruction):
+                if reference is not None:
+                    yield reference, instruction.span
 
     def closure(self, target: StageNode) -> list[StageNode]:
         """The target and all stages it needs, in the order of the Dockerfile."""
         seen = {target}
         pending = [target]
         while pending:
-            for need in self.needs(pending.pop()):
+            for need, _ in self.needs(pending.pop()):
                 if isinstance(need, StageNode) and need not in seen:
                     seen.add(need)
                     pending.append(need)
         return sorted(seen, key=lambda node: node.index)
 
     def _reject_cycles(self) -> None:
-        graph = {
-            node: [need for need in self.needs(node) if isinstance(need, StageNode)]
+        uses = {
+            node: [
+                (need, span)
+                for need, span in self.needs(node)
+                if isinstance(need, StageNode) and span is not node.span  # a base stands before
+            ]
             for node in self.nodes
         }
         try:
-            TopologicalSorter(graph).prepare()
+            TopologicalSorter({node: [n for n, _ in used] for node, used in uses.items()}).prepare()
         except CycleError as error:
-            cycle: list[StageNode] = error.args[1]
-            first = min(cycle, key=lambda node: node.index)
+            cycle: list[StageNode] = error.args[1][:0:-1]
+            while cycle[0] is not min(cycle, key=lambda node: node.index):
+                cycle.append(cycle.pop(0))
+            names = [node.stage.name or f"stage-{node.index}" for node in (*cycle, cycle[0])]
             raise PlanError(
-                f"circular dependency detected on stage: {first.label or first.index}",
-                hint=" needs ".join(node.label or str(node.index) for node in reversed(cycle)),
-                span=first.span,
+                f"circular dependency detected on stage: {names[0]}",
+                hint=" needs ".join(names),
+                span=next(span for node, span in uses[cycle[-1]] if node is cycle[0]),
             ) from None
 
 

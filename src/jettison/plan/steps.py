@@ -156,6 +156,7 @@ class TmpfsMount(Struct, frozen=True, kw_only=True):
     target: str
     size: int = 0
     """Bytes; 0: the kernel's default."""
+    read_only: bool = False
 
 
 class SecretMount(Struct, frozen=True, kw_only=True):

@@ -21,7 +21,7 @@ from jettison.plan.epoch import resolve_epoch
 from jettison.plan.names import StepNames, counted
 from jettison.plan.options import PlanOptions
 from jettison.plan.runs import run
-from jettison.plan.stages import Reference, StageGraph, StageNode, check_order
+from jettison.plan.stages import SCRATCH, Reference, StageGraph, StageNode, check_order
 from jettison.plan.state import StageState, Tree
 from jettison.plan.steps import ImagePlan, Local, Step, StepInfo
 from jettison.plan.structure import check_froms, check_structure
@@ -146,6 +146,8 @@ class TargetPlanner:
     def _begin(self, node: StageNode) -> tuple[StageState, Base | None]:
         """The state after FROM, and the base if that is not a stage and has files."""
         platform = node.platform or self._platform
+        if node.base == SCRATCH and node.replacement is None:
+            platform = self._platform  # no base to choose: --platform says nothing
         if node.replacement is not None:
             base = self.bases.context(*node.replacement, platform, node.span)
         elif isinstance(node.base, StageNode):

@@ -45,6 +45,7 @@ class Tmpfs:
 
     target: str
     size: int = 0
+    read_only: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,9 +109,9 @@ def run_in(
                 # Entered before the mount, hence left after its end.
                 context.callback(_drop_copies, made, upper)
             setup.mount_root(root, layers, upper, work)
-            spec, wanted = _generated(spec, setup.files, ca_bundle)
-            wanted += [setup.mount(item) for item in container_mounts]
-            ordered = _in_order(wanted, root)
+            spec, generated = _generated(spec, setup.files, ca_bundle)
+            wanted = [setup.mount(item) for item in container_mounts]
+            ordered = _in_order(generated, wanted, root)
             points = stubs.MountPoints(root, [(m.target, os.path.isdir(m.source)) for m in ordered])
             context.enter_context(points)
             made.append(points)
@@ -155,15 +156,20 @@ def _generated(
     return spec, wanted
 
 
-def _in_order(wanted: Sequence[Mount], root: str) -> tuple[Mount, ...]:
-    """Outer targets first; the last mount on a target wins."""
+def _in_order(generated: Sequence[Mount], wanted: Sequence[Mount], root: str) -> tuple[Mount, ...]:
+    """Outer targets first; the last mount on a target wins.
+
+    The generated files come before all others, which may thus hide them (as in BuildKit,
+    executor/oci/spec.go: a tmpfs on /etc is empty).
+    """
     by_target: dict[str, Mount] = {}
     for mount in wanted:
         place = inroot.resolve(root, mount.target)
         if place == root or not mount.target.startswith("/"):
             raise SandboxError(f"cannot mount on {mount.target!r}", hint="name a path below /")
         by_target[place] = mount
-    return tuple(by_target[place] for place in sorted(by_target))
+    first = [m for m in generated if inroot.resolve(root, m.target) not in by_target]
+    return (*first, *(by_target[place] for place in sorted(by_target)))
 
 
 @dataclass(slots=True)
@@ -215,7 +221,7 @@ class _Setup:
         path = self._directory()
         flags = syscalls.MS_NOSUID | syscalls.MS_NODEV
         self.context.enter_context(mounts.tmpfs(path, mode=0o1777, size=item.size, flags=flags))
-        return self._bind(item.target, path, read_only=False)
+        return self._bind(item.target, path, read_only=item.read_only)
 
     def _socket(self, item: SshSocket) -> Mount:
         from jettison.sandbox import ssh

@@ -182,7 +182,7 @@ class CommandRunner:
         env: dict[str, str],
     ) -> Iterator[ContainerMount]:
         if isinstance(mount, TmpfsMount):
-            yield Tmpfs(target=mount.target, size=mount.size)
+            yield Tmpfs(target=mount.target, size=mount.size, read_only=mount.read_only)
         elif isinstance(mount, BindMount):
             layers, source = self._tree(step, mount, snapshot_of)
             yield TreeBind(

@@ -92,6 +92,16 @@ def test_missing_source(lab: Lab, mount: Bind | TreeBind) -> None:
     assert result.error.message == "cannot mount /none: no such file or directory"
 
 
+def test_read_only_tmpfs(lab: Lab) -> None:
+    tmpfs = Tmpfs(target="/real", read_only=True)
+    assert lab.sh("touch /real/mine", container_mounts=(tmpfs,)).status == 1
+
+
+def test_a_mount_on_etc_hides_the_generated_files(lab: Lab) -> None:
+    result = lab.sh("ls -A /etc", container_mounts=(Tmpfs(target="/etc"),))
+    assert (result.out, result.status) == ("", 0)
+
+
 def test_tmpfs_is_empty_open_to_all_and_limited(lab: Lab) -> None:
     result = lab.sh(
         "ls -A /real; stat -c %a /real; df -k /real | tail -1; touch /real/mine",

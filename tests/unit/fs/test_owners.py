@@ -51,7 +51,7 @@ def stack(tmp_path: Path) -> Stack:
         ("nosuch", (0, 0)),
         ("nosuch:extra", (0, 3000)),
         ("svc:nosuch", (1001, 2000)),
-        ("svc:", (1001, 2000)),
+        ("svc:", (1001, 0)),
         ("4000000000", (0, 0)),
         ("short", (7, 0)),
     ],

@@ -61,8 +61,6 @@ def picked(tree: Stack, pattern: str, *, parents: bool = False) -> list[str]:
         ("arr[[]0].txt", ["arr[0].txt=/arr[0].txt"]),
         ("*r\\*", ["star*=/star*"]),
         ("nothing*", []),
-        ("[", []),
-        ("[z-", []),
         ("back\\slash", ["back\\slash=/back\\slash"]),
     ],
 )
@@ -83,6 +81,8 @@ def test_patterns(tree: Stack, pattern: str, expected: list[str]) -> None:
         ("broken", '"/broken": not found', "symbolic link to nowhere"),
         ("brok*", '"/broken": not found', "symbolic link to nowhere"),
         ("a.txt/below", '"/a.txt/below": not found', None),
+        ("[", '"/[": syntax error in pattern', "[[]"),
+        ("d/[z-", '"/d/[z-": syntax error in pattern', None),
     ],
 )
 def test_missing(tree: Stack, pattern: str, message: str, hint: str | None) -> None:
@@ -112,6 +112,11 @@ def test_parents_need_what_is_literal(tree: Stack) -> None:
     with pytest.raises(PathError, match='"/d/e/gone": not found'):
         select(tree, "d/./e/gone", parents=True)
     assert picked(tree, "d/./gone*", parents=True) == ["d=/d"]
+
+
+def test_below_a_pivot_files_have_nothing(tree: Stack) -> None:
+    assert picked(tree, "d*/./e", parents=True) == ["d=/d"]
+    assert picked(tree, "a*/./e", parents=True) == []
 
 
 def taken(tree: Stack, pattern: str, *exclude: str, parents: bool = False) -> list[str]:

@@ -43,6 +43,16 @@ def test_scratch_is_of_the_target_platform(planned: Planned) -> None:
     assert (config.os, config.architecture, config.variant) == ("linux", "arm", "v6")
 
 
+@pytest.mark.parametrize("flag", ["--platform=linux/arm64", "--platform=windows/amd64"])
+def test_scratch_has_no_platform_to_choose(planned: Planned, flag: str) -> None:
+    assert str(planned(f"FROM {flag} scratch\n").images[0].platform) == "linux/amd64"
+
+
+def test_an_empty_platform_flag_says_nothing(planned: Planned, images: Images) -> None:
+    planned("FROM --platform= base\nRUN x\n")
+    assert images.asked == [("base", "linux/amd64")]
+
+
 def test_several_platforms(planned: Planned, images: Images) -> None:
     made = planned("FROM base AS a\nARG TARGETARCH\nRUN x\n", platforms=(AMD64, ARM64))
     assert [str(image.platform) for image in made.images] == ["linux/amd64", "linux/arm64"]

@@ -144,6 +144,7 @@ def test_bind(planned: Planned) -> None:
         ),
         ("type=tmpfs,target=/t", TmpfsMount(target="/t")),
         ("type=tmpfs,target=/t,size=1m", TmpfsMount(target="/t", size=1 << 20)),
+        ("type=tmpfs,target=/t,ro", TmpfsMount(target="/t", read_only=True)),
         ("type=secret,id=k", SecretMount(id="k", target="/run/secrets/k")),
         ("type=secret,src=a/k", SecretMount(id="a/k", target="/run/secrets/k")),
         ("type=secret,target=/t/k", SecretMount(id="k", target="/t/k")),

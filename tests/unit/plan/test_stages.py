@@ -76,12 +76,14 @@ def test_with_duplicate_names_the_later_is_meant(planned: Planned) -> None:
         ("FROM base\nCOPY --from=$x a b\n", "variable expansion is not supported", 2),
         ("FROM base AS a\nCOPY --from=b x y\nFROM base AS b\nFROM a\n", "needs to be defined", 2),
         ("FROM base AS a\nRUN --mount=from=b x\nFROM base AS b\nFROM a\n", "needs to be", 2),
-        ("FROM base AS a\nCOPY --from=a x y\n", "circular dependency", 1),
+        ("FROM base AS a\nCOPY --from=a x y\n", "circular dependency", 2),
         (
             "FROM base AS a\nCOPY --from=b x y\nFROM base AS b\nCOPY --from=a x y\n",
-            "circular dependency",
-            1,
+            "circular dependency detected on stage: a",
+            4,
         ),
+        ("FROM base AS a\nCOPY --from=b x y\nFROM a AS b\n", "needs to be defined", 2),
+        ("FROM base AS a\nCOPY --from=A//b x y\n", "invalid image reference", 2),
         ("ARG b\nFROM $b\n", "should not be blank", 2),
         ("FROM --platform=$x base\n", "empty platform value", 1),
         ("FROM --platform=a/b/c/d base\n", "invalid platform", 1),
@@ -112,6 +114,10 @@ def test_copy_from_an_image_keeps_owners(planned: Planned) -> None:
     source = first_source(planned("FROM scratch\nCOPY --from=base a b\n"))
     assert isinstance(source.step, Source)
     assert not source.reset_owner
+
+
+def test_an_empty_from_says_nothing(planned: Planned) -> None:
+    assert isinstance(first_source(planned("FROM base\nCOPY --from= a b\n")).step, Local)
 
 
 def test_scratch_has_no_files(planned: Planned) -> None:
