@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
 from jettison.errors import JettisonError, NotFoundError
-from jettison.model.platform import Platform
+from jettison.model.platform import Platform, matches
 from jettison.model.reference import parse_reference
 from jettison.model.resolve import resolve_image
 from jettison.model.source import ImageSource, ResolvedImage
@@ -79,14 +79,16 @@ class BaseImages:
         if name.startswith(LAYOUT_PREFIX):
             return self._from_layout(name, platform)
         reference = parse_reference(name)
-        if not self._pull:
-            try:
-                return self._store.resolve(name, platform)
-            except NotFoundError:
-                pass
+        local = self._local(name, platform)
+        if local is not None and not self._pull and matches(platform, local.config.platform):
+            return local
         try:
             image = self._registry().resolve(str(reference), platform)
-        except NotFoundError as error:
+        except JettisonError as error:
+            if local is not None and not self._pull:
+                return local  # of another platform, but there is no better one
+            if not isinstance(error, NotFoundError):
+                raise
             hint = error.hint or "is the name right? `jettison images` lists what is in the store"
             message = error.message if str(reference) in error.message else f"{name}: {error}"
             raise NotFoundError(message, hint=hint) from None
@@ -94,6 +96,12 @@ class BaseImages:
             with self._lock:
                 self._fetched[str(reference), platform] = image
         return image
+
+    def _local(self, name: str, platform: Platform) -> ResolvedImage | None:
+        try:
+            return self._store.resolve(name, platform)
+        except NotFoundError:
+            return None
 
     def keep(self, store: Store) -> None:
         """Let names that registries resolved stand for the same images in the store.

@@ -17,6 +17,8 @@ class OutputClosed(Exception):  # noqa: N818 - not an error of ours or the user'
 
 def write(text: str) -> None:
     """Write ``text`` to standard output; raises OutputClosed."""
+    if sys.stdout is None:  # it was closed before we were started
+        raise OutputClosed
     try:
         sys.stdout.write(text)
         sys.stdout.flush()

@@ -101,3 +101,14 @@ def test_what_was_kept_in_part_is_saved_in_part_and_not_pushed(
     own("pull", "--all-platforms", name)
     own("push", registry.name("copy:1"))
     assert len(registry.inspect("copy:1", "--raw")["manifests"]) == 2
+
+
+def test_an_image_pulled_for_one_platform_does_not_stand_for_another(
+    own: Jettison, context: Callable[..., Path], tmp_path: Path, registry: Registry
+) -> None:
+    offer(registry, tmp_path / "first", b"first ")
+    name = registry.name("base:1")
+    own("pull", "--platform", "linux/amd64", name)
+    directory = context(f"FROM {name}\nCOPY f /f\n", f="content")
+    other = built(own, directory, tmp_path / "a", "--platform", "linux/arm64")
+    assert other == "first arm64"

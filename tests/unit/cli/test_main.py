@@ -312,3 +312,14 @@ def test_completion_of_commands_and_flags() -> None:
     assert complete("jettison bu", 1) == ["build"]
     assert complete("jettison build --no-c", 2) == ["--no-cache", "--no-cache-filter"]
     assert complete("jettison build --cache-", 2) == []  # what is refused is not offered
+
+
+def test_a_closed_standard_output_is_no_internal_error() -> None:
+    done = subprocess.run(
+        ["sh", "-c", 'exec "$0" -m jettison version >&-', sys.executable],
+        capture_output=True,
+        text=True,
+        env=os.environ,
+    )
+    assert done.returncode == 1
+    assert "internal error" not in done.stderr
