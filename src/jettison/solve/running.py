@@ -130,6 +130,7 @@ class CommandRunner:
                 status=status,
                 tail=output.tail(),
                 log=log.name,
+                hint=_foreign(step),
             )
 
     def _spec(
@@ -263,6 +264,17 @@ class CommandRunner:
         os.makedirs(self._log_directory, exist_ok=True)
         with open(path, "wb") as log:
             yield log
+
+
+def _foreign(step: Run) -> str | None:
+    """Why a failed command may never have had a chance: its platform needs an emulator.
+
+    Only said afterwards: an image may claim a platform and hold programs that run here.
+    """
+    from jettison.sandbox.emulate import can_run
+
+    answer = can_run(step.platform)
+    return None if answer else answer.reason
 
 
 class _Output:
