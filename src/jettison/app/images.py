@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import threading
-import time
 from collections.abc import Mapping, Sequence
 from typing import IO, Any
 
@@ -12,8 +11,9 @@ from msgspec import Struct
 
 from jettison.app.registries import registry_client
 from jettison.app.session import open_store
+from jettison.app.vertices import stopped_by, vertex
 from jettison.errors import JettisonError, NotFoundError
-from jettison.model.event import Observer, StepFinished, StepStarted
+from jettison.model.event import Observer
 from jettison.model.oci import INDEX_TYPES, Descriptor
 from jettison.model.platform import Platform
 from jettison.model.reference import parse_reference
@@ -53,7 +53,8 @@ def pull(
     with (
         open_store(environ) as store,
         registry_client(environ) as client,
-        _watched(observer, f"pull {reference.familiar}", cancel, client.cancel) as step,
+        stopped_by(cancel, client.cancel),
+        vertex(observer, f"pull {reference.familiar}") as step,
     ):
         found = pull_image(
             client,
@@ -77,7 +78,10 @@ def push(
     with open_store(environ) as store, registry_client(environ) as client:
         descriptor = store.images.find(name)
         _check_complete(store, name, descriptor)
-        with _watched(observer, f"push {reference.familiar}", cancel, client.cancel) as step:
+        with (
+            stopped_by(cancel, client.cancel),
+            vertex(observer, f"push {reference.familiar}") as step,
+        ):
             push_image(client, store.blobs, descriptor, [reference], observer=observer, step=step)
     return descriptor.digest
 
@@ -207,34 +211,3 @@ def _json(descriptor: Descriptor) -> bytes:
     from jettison.model.oci import encode
 
     return encode(descriptor)
-
-
-class _watched:  # noqa: N801 - used like a function
-    """One vertex of progress around a transfer, which ``stop`` ends when ``cancel`` is set."""
-
-    def __init__(self, observer: Observer, name: str, cancel: threading.Event, stop: Any) -> None:
-        self._observer = observer
-        self._name = name
-        self._cancel = cancel
-        self._stop = stop
-        self._done = threading.Event()
-
-    def __enter__(self) -> str:
-        self._observer.emit(StepStarted(self._name, self._name, time.time()))
-        threading.Thread(target=self._watch, name="cancel", daemon=True).start()
-        return self._name
-
-    def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
-        self._done.set()
-        message = str(error) if error is not None else None
-        self._observer.emit(
-            StepFinished(
-                self._name, self._name, time.time(), cancelled=self._cancel.is_set(), error=message
-            )
-        )
-
-    def _watch(self) -> None:
-        while not self._done.wait(0.1):
-            if self._cancel.is_set():
-                self._stop()
-                return

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import threading
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import IO, TYPE_CHECKING
@@ -15,8 +14,9 @@ from jettison.app.output_options import FILES, check, pack_options, switch
 from jettison.app.packing import Packed, Packer, PackOptions
 from jettison.app.request import BuildRequest, BuildResult, Output
 from jettison.app.session import Session
+from jettison.app.vertices import stopped_by, vertex
 from jettison.errors import JettisonError, UsageError
-from jettison.model.event import Observer, StepFinished, StepStarted
+from jettison.model.event import Observer
 from jettison.model.oci import INDEX_TYPES, encode
 from jettison.model.reference import parse_reference
 from jettison.plan.steps import BuildPlan, Step
@@ -73,7 +73,7 @@ class Outputs:
         """Write all outputs; the result describes the first image among them."""
         packer = Packer(self._session, plan, snapshots, self._cancel)
         for output in self._outputs:
-            with self._vertex(_title(output)):
+            with vertex(self._observer, _title(output)):
                 self._write_one(output, packer)
         result = self._result(packer)
         self._write_files(result)
@@ -141,14 +141,15 @@ class Outputs:
         with registry_client(self._session.environ) as client:
             for name in names:
                 reference = parse_reference(name)
-                with self._vertex(f"pushing {reference.familiar}") as vertex:
+                title = f"pushing {reference.familiar}"
+                with stopped_by(self._cancel, client.cancel), vertex(self._observer, title) as step:
                     push(
                         client,
                         packed.blobs(),
                         packed.root,
                         [reference],
                         observer=self._observer,
-                        step=vertex,
+                        step=step,
                     )
 
     @contextmanager
@@ -177,19 +178,6 @@ class Outputs:
 
             text = json.dumps(result.metadata, indent=2, sort_keys=True) + "\n"
             _write_text(self._request.metadata_file, text)
-
-    @contextmanager
-    def _vertex(self, title: str) -> Iterator[str]:
-        self._observer.emit(StepStarted(title, title, time.time()))
-        try:
-            yield title
-        except JettisonError as error:
-            self._observer.emit(StepFinished(title, title, time.time(), error=error.message))
-            raise
-        except BaseException:
-            self._observer.emit(StepFinished(title, title, time.time(), cancelled=True))
-            raise
-        self._observer.emit(StepFinished(title, title, time.time()))
 
 
 def _title(output: Output) -> str:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import cache
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
@@ -48,11 +48,7 @@ def open_session(environ: Mapping[str, str]) -> Iterator[Session]:
 
     Raises SandboxError if the host forbids namespaces, StoreError if the store cannot be used.
     """
-    from jettison.sandbox.namespace import enter
-
-    isolation = _entered.get("isolation") or enter()
-    _entered["isolation"] = isolation
-    sys.setrecursionlimit(max(sys.getrecursionlimit(), 10_000))
+    isolation = _isolated()
     root = default_root(environ, isolation.uid)
     with Store.open(root) as store, store.lease():
         yield Session(store, isolation, environ)
@@ -65,5 +61,9 @@ def open_store(environ: Mapping[str, str]) -> Iterator[Store]:
         yield store
 
 
-# A process enters its namespaces once; this is a fact about the process, not a setting.
-_entered: dict[str, Isolation] = {}
+@cache
+def _isolated() -> Isolation:
+    """A process enters its namespaces once, however many sessions it opens."""
+    from jettison.sandbox.namespace import enter
+
+    return enter()

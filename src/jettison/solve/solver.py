@@ -9,7 +9,7 @@ from typing import Protocol
 
 from jettison.errors import Cancelled, JettisonError
 from jettison.model.event import Observer, StepFinished, StepStarted
-from jettison.plan.steps import Local, PathSource, Source, Step, StepInfo
+from jettison.plan.steps import BindMount, Local, PathSource, Source, Step, StepInfo
 from jettison.solve.graph import ancestors, base_sources, readers
 from jettison.solve.keys import Reader, describe, key_of
 from jettison.solve.lookup import Lookup, Records, Snapshot
@@ -225,15 +225,9 @@ class Solver:
             if isinstance(source, Local):
                 return self._bench.local_digest(step, reader, source)
             layers = self._snapshot_of(source)
-            if isinstance(reader, PathSource) or (reader is not None and not _seeds(reader)):
+            if isinstance(reader, PathSource | BindMount):
                 return self._bench.read_digest(step, reader, layers)
+            # A root; or a cache mount, which only starts from what it names.
             return ",".join(layers)
 
         return reference
-
-
-def _seeds(reader: Reader) -> bool:
-    """A cache mount only starts from what it names: its key needs no reading of it."""
-    from jettison.plan.steps import CacheMount
-
-    return isinstance(reader, CacheMount)
