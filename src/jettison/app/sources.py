@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
-from jettison.errors import JettisonError, NotFoundError
+from jettison.errors import JettisonError, NotFoundError, RegistryError
 from jettison.model.platform import Platform, matches
 from jettison.model.reference import parse_reference
 from jettison.model.resolve import resolve_image
@@ -92,6 +92,10 @@ class BaseImages:
             hint = error.hint or "is the name right? `jettison images` lists what is in the store"
             message = error.message if str(reference) in error.message else f"{name}: {error}"
             raise NotFoundError(message, hint=hint) from None
+        except RegistryError as error:  # an AuthError too
+            if reference.path in error.message:
+                raise
+            raise type(error)(f"{name}: {error.message}", hint=error.hint) from None
         if reference.digest is None:  # a digest alone gives no name to keep it under
             with self._lock:
                 self._fetched[str(reference), platform] = image

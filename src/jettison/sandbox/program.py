@@ -33,6 +33,8 @@ def find_fault(
     """
     places = _places(program, cwd, env.get("PATH", DEFAULT_PATH))
     found = [path for path in places if os.path.isfile(resolve(root, path))]
+    if not found and "/" in program and os.path.isdir(resolve(root, places[0])):
+        return Fault(f"{program} is a directory", 126)
     if not found:
         where = f" in $PATH ({env.get('PATH', DEFAULT_PATH)})" if "/" not in program else ""
         return Fault(f"program {program} not found{where}", 127, _shell_hint(program))

@@ -28,17 +28,17 @@ class Jettison:
     store: Path
     environ: dict[str, str] = field(default_factory=dict)
     prefix: Sequence[str] = ()
+    python: str = sys.executable
 
     def having(self, environ: dict[str, str]) -> Jettison:
         """The same with more environment variables."""
         return replace(self, environ={**self.environ, **environ})
 
     def command(self, *arguments: str | Path) -> list[str]:
-        return [*self.prefix, sys.executable, "-m", "jettison", *map(str, arguments)]
+        return [*self.prefix, self.python, "-m", "jettison", *map(str, arguments)]
 
     def environment(self, **env: str) -> dict[str, str]:
-        paths = f"{SOURCE}:{os.environ.get('PYTHONPATH', '')}".rstrip(":")
-        own = {"JETTISON_ROOT": str(self.store), "PYTHONPATH": paths}
+        own = {"JETTISON_ROOT": str(self.store), "PYTHONPATH": str(SOURCE)}
         return {**os.environ, **own, **self.environ, **env}
 
     def raw(

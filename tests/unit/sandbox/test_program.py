@@ -60,6 +60,12 @@ def test_no_permission(root: Path) -> None:
     assert fault(root, "x") == Fault("program x is not executable", 126, "chmod +x it")
 
 
+def test_directory(root: Path) -> None:
+    (root / "bin/tool").mkdir()
+    assert fault(root, "/bin/tool") == Fault("/bin/tool is a directory", 126)
+    assert fault(root, "tool") == Fault("program tool not found in $PATH (/bin)", 127)
+
+
 def test_script_without_interpreter(root: Path) -> None:
     put(root, "bin/s", b"#!/usr/bin/python3 -u\nprint()\n")
     result = fault(root, "s")
