@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from jettison.errors import JettisonError, NotFoundError, RegistryError
 from jettison.model.platform import Platform, matches
-from jettison.model.reference import parse_reference
+from jettison.model.reference import Reference, parse_reference
 from jettison.model.resolve import resolve_image
 from jettison.model.source import ImageSource, ResolvedImage
 from jettison.plan.giturl import find_git_url
@@ -84,18 +84,10 @@ class BaseImages:
             return local
         try:
             image = self._registry().resolve(str(reference), platform)
-        except JettisonError as error:
+        except (NotFoundError, RegistryError) as error:
             if local is not None and not self._pull:
                 return local  # of another platform, but there is no better one
-            if not isinstance(error, NotFoundError):
-                raise
-            hint = error.hint or "is the name right? `jettison images` lists what is in the store"
-            message = error.message if str(reference) in error.message else f"{name}: {error}"
-            raise NotFoundError(message, hint=hint) from None
-        except RegistryError as error:  # an AuthError too
-            if reference.path in error.message:
-                raise
-            raise type(error)(f"{name}: {error.message}", hint=error.hint) from None
+            raise _naming(error, reference, name) from None
         if reference.digest is None:  # a digest alone gives no name to keep it under
             with self._lock:
                 self._fetched[str(reference), platform] = image
@@ -135,6 +127,17 @@ def _is_complete(store: Store, image: ResolvedImage, platform: Platform) -> bool
     except NotFoundError:
         return False
     return all(store.blobs.has(layer.digest) for layer in here.layers)
+
+
+def _naming(
+    error: NotFoundError | RegistryError, reference: Reference, name: str
+) -> NotFoundError | RegistryError:
+    """The same error with the image's name in it, as it was asked for."""
+    hint = error.hint
+    if hint is None and isinstance(error, NotFoundError):
+        hint = "is the name right? `jettison images` lists what is in the store"
+    named = reference.path in error.message
+    return type(error)(error.message if named else f"{name}: {error.message}", hint=hint)
 
 
 def classify(value: str) -> tuple[str, str]:
