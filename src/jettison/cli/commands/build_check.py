@@ -12,6 +12,7 @@ from jettison.cli.text import plural, printable
 from jettison.cli.values import one_of
 from jettison.errors import JettisonError, UsageError
 from jettison.model.event import Event, Warned
+from jettison.model.span import SourceText, Span
 
 if TYPE_CHECKING:
     from jettison.app.request import BuildRequest
@@ -50,7 +51,7 @@ def check(request: BuildRequest, call: str) -> int:
         except JettisonError as error:
             failure = error
     if shown == "json":
-        write_json(document(warnings.sorted), indent=2)
+        write_json(document(warnings.sorted, failure), indent=2)
     elif warnings.found or failure is None:
         write(text(warnings.sorted))
     if failure is not None:
@@ -87,17 +88,23 @@ def text(warnings: list[Warned]) -> str:
     return "".join(lines)
 
 
-def document(warnings: list[Warned]) -> dict[str, object]:
+def document(warnings: list[Warned], failure: JettisonError | None = None) -> dict[str, object]:
     """The document of BuildKit's ``frontend.lint`` (subrequests/lint)."""
-    source = next((w.span.source for w in warnings if w.span), None)
-    data = source.text.encode("utf-8", "surrogateescape") if source else b""
-    sources = [] if source is None else [_source(source.name, data)]
-    return {"warnings": [_warning(warning) for warning in warnings], "sources": sources}
+    spans = [w.span for w in warnings] + ([failure.span] if failure else [])
+    source = next((span.source for span in spans if span is not None), None)
+    found: dict[str, object] = {
+        "warnings": [_warning(warning) for warning in warnings],
+        "sources": [] if source is None else [_source(source)],
+    }
+    if failure is not None:
+        found["buildError"] = {"message": failure.message, "location": _location(failure.span)}
+    return found
 
 
-def _source(name: str, data: bytes) -> dict[str, object]:
+def _source(source: SourceText) -> dict[str, object]:
+    data = source.text.encode("utf-8", "surrogateescape")
     encoded = base64.b64encode(data).decode("ascii")
-    return {"filename": name, "language": "Dockerfile", "data": encoded}
+    return {"filename": source.name, "language": "Dockerfile", "data": encoded}
 
 
 def _warning(warning: Warned) -> dict[str, object]:
@@ -107,8 +114,13 @@ def _warning(warning: Warned) -> dict[str, object]:
     if warning.url:
         found["url"] = warning.url
     found["detail"] = warning.message
-    span = warning.span
-    if span is not None:
-        end = max(span.line, span.end_line)
-        found["location"] = {"ranges": [{"start": {"line": span.line}, "end": {"line": end}}]}
+    if warning.span is not None:
+        found["location"] = _location(warning.span)
     return found
+
+
+def _location(span: Span | None) -> dict[str, object]:
+    if span is None:
+        return {}
+    end = max(span.line, span.end_line)
+    return {"ranges": [{"start": {"line": span.line}, "end": {"line": end}}]}
