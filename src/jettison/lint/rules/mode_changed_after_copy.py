@@ -52,7 +52,8 @@ def _copied_to(copy: Copy, workdir: str | None) -> Iterator[str]:
     for position, source in enumerate(copy.sources):
         if position not in copy.heredocs and "$" not in source and "*" not in source:
             name = posixpath.basename(posixpath.normpath(source))
-            yield dest if name in ("", ".", "/") else posixpath.join(dest, name)
+            directory = source.endswith("/") or name in ("", ".", "..")
+            yield dest if directory else posixpath.join(dest, name)
 
 
 def _changed(command: Command, copied: dict[str, Copy], workdir: str | None) -> Copy | None:
