@@ -39,7 +39,7 @@ def _in_script(run: Run, script: Script) -> Iterator[Problem]:
             instruction=run,
             message="the package lists that apt-get update fetches stay in the image",
             help="end the RUN with && rm -rf /var/lib/apt/lists/*, or mount a cache there",
-            span=script.span(update.words[0]),
+            span=script.span(update.wrapped[0]),
             evidence=script.written(update),
         )
 

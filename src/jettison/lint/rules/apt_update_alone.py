@@ -22,7 +22,7 @@ def _check(view: View) -> Iterator[Problem]:
                     instruction=run,
                     message="apt-get update in a RUN of its own is cached and goes stale",
                     help="run apt-get update && apt-get install in one RUN",
-                    span=script.span(update.words[0]),
+                    span=script.span(update.wrapped[0]),
                     evidence=script.written(update),
                 )
 

@@ -68,7 +68,7 @@ def _in_stage(view: View, stage: StageView) -> Iterator[Problem]:
                         message=f"{tool} installs again whenever any file changes: {copied.text!r}"
                         f" stands before it (line {copied.span.line})",
                         help=_help(tool),
-                        span=script.span(command.words[0]),
+                        span=script.span(command.wrapped[0]),
                         evidence=script.written(command),
                     )
 

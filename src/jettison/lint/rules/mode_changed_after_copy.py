@@ -74,7 +74,7 @@ def _problem(run: Run, script: Script, command: Command, copy: Copy) -> Problem:
         instruction=run,
         message=f"{command.name} stores again what {keyword} on line {copy.span.line} has stored",
         help=f"give {keyword} --{command.name}= instead",
-        span=script.span(command.words[0]),
+        span=script.span(command.wrapped[0]),
         evidence=script.written(command),
     )
 

@@ -23,7 +23,7 @@ def _check(view: View) -> Iterator[Problem]:
                     instruction=run,
                     message=f"what {fetch.name} fetches is run unseen",
                     help="fetch a version with ADD --checksum=sha256:…, and run that file",
-                    span=script.span(fetch.words[0]),
+                    span=script.span(fetch.wrapped[0]),
                     evidence=script.written(fetch),
                 )
 
