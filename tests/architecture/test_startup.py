@@ -34,6 +34,7 @@ HEAVY = {
     "jettison.fs.tarwrite",
     "jettison.image",
     "jettison.registry",
+    "jettison.lint.engine",
     "jettison.sandbox.container",
     "jettison.sandbox.runtime",
     "jettison.solve.copying",

@@ -53,6 +53,22 @@ def build(
         return _Build(request, observer, session, cancel, stack).run()
 
 
+def check(
+    request: BuildRequest,
+    observer: Observer,
+    *,
+    environ: Mapping[str, str],
+    cancel: threading.Event,
+) -> None:
+    """Plan what `build` would build, all stages if no target is named, and make nothing: what the
+    build checks find goes to ``observer``.
+
+    Raises what `build` raises up to there.
+    """
+    with open_session(environ) as session, ExitStack() as stack:
+        _Build(request, observer, session, cancel, stack).check()
+
+
 def build_platform() -> Platform:
     """The platform of this host."""
     return make_platform("linux", os.uname().machine)
@@ -84,14 +100,7 @@ class _Build:
         from jettison.app.outputs import Outputs
 
         outputs = Outputs(self._request, self._session, self._observer, self._cancel)
-        context = open_context(
-            self._request.context,
-            self._request.dockerfile,
-            scratch=self._scratch_directory("context"),
-            stdin=self._request.stdin,
-            environ=self._session.environ,
-            keep_git_dir=_is_true(self._request.build_args.get("BUILDKIT_CONTEXT_KEEP_GIT_DIR")),
-        )
+        context = self._context()
         plan, contexts = self._plan(context)
         with Ahead(self._store, chains(plan), outputs.compression, self._cancel) as ahead:
             snapshots = self._solve(plan, contexts, ahead)
@@ -99,6 +108,9 @@ class _Build:
         result = outputs.write(plan, snapshots)
         self._images.keep(self._store)
         return result
+
+    def check(self) -> None:
+        self._plan(self._context(), all_stages=not self._request.target)
 
     def _scratch_directory(self, name: str) -> str:
         """A path for what has to be fetched; made only when something is put there."""
@@ -108,7 +120,19 @@ class _Build:
 
     # ---------------------------------------------------------------- planning
 
-    def _plan(self, context: BuildContext) -> tuple[BuildPlan, dict[str, ContextTree]]:
+    def _context(self) -> BuildContext:
+        return open_context(
+            self._request.context,
+            self._request.dockerfile,
+            scratch=self._scratch_directory("context"),
+            stdin=self._request.stdin,
+            environ=self._session.environ,
+            keep_git_dir=_is_true(self._request.build_args.get("BUILDKIT_CONTEXT_KEEP_GIT_DIR")),
+        )
+
+    def _plan(
+        self, context: BuildContext, *, all_stages: bool = False
+    ) -> tuple[BuildPlan, dict[str, ContextTree]]:
         from jettison.dockerfile.parse import parse
         from jettison.plan.needed import needed_images
         from jettison.plan.planner import plan
@@ -135,6 +159,7 @@ class _Build:
             ignore=ignore,
             context_epoch=context.epoch,
             epoch_of=self._epoch_of,
+            all_stages=all_stages,
         )
         self._images.prefetch(
             (base.reference, base.platform) for base in needed_images(dockerfile, options)

@@ -47,7 +47,7 @@ def open_context(
     """
     if context == "-" and dockerfile == "-":
         raise UsageError("standard input cannot be both the build context and the Dockerfile")
-    piped = _read_all(stdin) if dockerfile == "-" else None
+    piped = read_piped(stdin) if dockerfile == "-" else None
     directory, text = _directory_of(context, scratch, stdin, environ, keep_git_dir=keep_git_dir)
     epoch = int(os.stat(directory).st_mtime) if _git_url(context) is not None else None
     if piped is not None:
@@ -57,8 +57,8 @@ def open_context(
     if text is not None:  # the context itself was a Dockerfile
         return BuildContext(directory, SourceText("Dockerfile", text), None)
     local = directory == context
-    path = _dockerfile_path(directory, dockerfile, local=local)
-    source = SourceText(os.path.basename(path), _read_text(path))
+    path = dockerfile_path(directory, dockerfile, local=local)
+    source = SourceText(os.path.basename(path), read_text(path))
     return BuildContext(directory, source, ignore_file(directory, path), epoch)
 
 
@@ -147,7 +147,11 @@ def _clone(git: GitUrl, scratch: str, environ: Mapping[str, str], *, keep_git_di
     return scratch
 
 
-def _dockerfile_path(directory: str, dockerfile: str | None, *, local: bool) -> str:
+def dockerfile_path(directory: str, dockerfile: str | None, *, local: bool) -> str:
+    """The Dockerfile of a context; ``local`` unless the context was fetched.
+
+    Raises NotFoundError if there is none.
+    """
     if dockerfile is not None:
         # As with docker: relative to the working directory, but inside a fetched context.
         path = dockerfile if local else os.path.join(directory, dockerfile.lstrip("/"))
@@ -172,11 +176,12 @@ def ignore_file(directory: str, dockerfile: str | None) -> SourceText | None:
         paths.insert(0, dockerfile + ".dockerignore")
     for path in paths:
         if os.path.isfile(path):
-            return SourceText(os.path.basename(path), _read_text(path))
+            return SourceText(os.path.basename(path), read_text(path))
     return None
 
 
-def _read_text(path: str) -> str:
+def read_text(path: str) -> str:
+    """A Dockerfile's or ignore file's text. Raises NotFoundError if it cannot be read."""
     try:
         with open(path, "rb") as stream:
             return _decode(stream.read(_MAX_DOCKERFILE + 1), path)
@@ -184,7 +189,8 @@ def _read_text(path: str) -> str:
         raise NotFoundError(f"cannot read {path}: {error.strerror}") from None
 
 
-def _read_all(stdin: IO[bytes] | None) -> str:
+def read_piped(stdin: IO[bytes] | None) -> str:
+    """The Dockerfile on standard input. Raises UsageError if there is none."""
     if stdin is None:
         raise UsageError("there is no standard input to read the Dockerfile from")
     return _decode(stdin.read(_MAX_DOCKERFILE + 1), "the Dockerfile on standard input")

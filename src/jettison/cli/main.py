@@ -20,6 +20,7 @@ from jettison.cli.signals import terminate_like_interrupt
 
 COMMANDS = {
     "build": "Build an image from a Dockerfile",
+    "lint": "Check Dockerfiles, and mend what can be mended",
     "run": "Run a command in a container made from an image",
     "pull": "Fetch an image from a registry",
     "push": "Send an image to a registry",
@@ -39,7 +40,7 @@ COMMANDS = {
 """Every command with its summary; a command's module is imported only when it runs."""
 
 GROUPS = (
-    ("Build and run", ("build", "run")),
+    ("Build and run", ("build", "lint", "run")),
     ("Images", ("images", "inspect", "tag", "rm", "save", "load", "prune")),
     ("Registries", ("pull", "push", "login", "logout")),
     ("This program", ("doctor", "completion", "version")),

@@ -60,7 +60,8 @@ class PlanOptions(Struct, frozen=True, kw_only=True):
     these stages. ``contexts`` are the named contexts by name, perhaps ``name::platform``.
     ``ignore`` are the patterns of .dockerignore; they serve to warn only. ``context_epoch`` is the
     time of the build context in seconds (that of a git commit), which ``SOURCE_DATE_EPOCH=context``
-    stands for; ``epoch_of`` gives that of a remote source.
+    stands for; ``epoch_of`` gives that of a remote source. ``all_stages``: plan also the stages the
+    target does not need, to check them.
     """
 
     build_platform: Platform
@@ -79,6 +80,7 @@ class PlanOptions(Struct, frozen=True, kw_only=True):
     ignore: PatternList | None = None
     context_epoch: int | None = None
     epoch_of: Callable[[Git | Http], int | None] | None = None
+    all_stages: bool = False
 
     @property
     def implicit_platform(self) -> bool:

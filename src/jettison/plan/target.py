@@ -90,6 +90,9 @@ class TargetPlanner:
 
     def plan(self) -> ImagePlan:
         target = self._graph.target(self._options.target)
+        if self._options.all_stages:
+            for node in self._graph.nodes:
+                self._state_of(node)
         state = self._state_of(target)
         if self._options.labels:
             labels = {**(state.config.Labels or {}), **self._options.labels}

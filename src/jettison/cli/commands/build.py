@@ -32,6 +32,10 @@ def command(**flags: Any) -> int:
     PATH is the build context: a directory, a tar file, a git or http(s) URL, or - to read a
     Dockerfile or a tar from standard input. Without --output the image is kept in the store.
     """
+    if flags["check"] or flags["call"] != "build":
+        from jettison.cli.commands.build_check import check
+
+        return check(make_request(flags, os.environ), "check" if flags["check"] else flags["call"])
     from jettison.cli.progress.session import GRACE, watching
 
     mode = progress_mode(flags["progress"], flags["quiet"], os.environ)

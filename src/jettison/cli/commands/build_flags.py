@@ -63,6 +63,8 @@ _SUPPORTED: list[Decorator] = [
     _text("--shm-size", metavar="BYTES", help="Size of /dev/shm in RUN, e.g. 64m"),
     _list("--ulimit", metavar="NAME=SOFT[:HARD]", help="Resource limit of RUN"),
     _text("--cgroup-parent", metavar="PATH", help="Cgroup in which RUN's are made", default=""),
+    _switch("--check", help="Do not build: show what the build checks find (--call check)"),
+    _text("--call", metavar="METHOD", help="build, or check[,format=json]", default="build"),
     _switch("--host-ca", help="Trust this host's certificate authorities in RUN"),
 ]
 
@@ -77,7 +79,6 @@ REFUSED: dict[tuple[str, ...], tuple[str, frozenset[str]]] = {
     ("--attest",): ("no attestations are made: leave it out", NOTHING),
     ("--provenance",): ("no attestations are made: leave it out", frozenset({"false"})),
     ("--sbom",): ("no attestations are made: leave it out", frozenset({"false"})),
-    ("--call",): ("only 'build' is offered: leave it out", frozenset({"build"})),
     ("--isolation",): ("that is for Windows: leave it out", frozenset({"default", ""})),
     ("--security-opt",): ("use --allow security.insecure and RUN --security", NOTHING),
     ("--cpu-period",): (_CPU, frozenset({"0"})),
@@ -92,7 +93,6 @@ REFUSED: dict[tuple[str, ...], tuple[str, frozenset[str]]] = {
 """Flags of docker and buildx that are errors: what to do instead, and values that ask nothing."""
 
 REFUSED_SWITCHES: dict[tuple[str, ...], str] = {
-    ("--check",): "checks are not offered; build, and see the warnings",
     ("--squash",): "copy what is wanted from another stage: FROM scratch, COPY --from=build / /",
     ("--stream",): "the context is read where it is: leave it out",
 }
