@@ -74,7 +74,7 @@ def _in_stage(view: View, stage: StageView) -> Iterator[Problem]:
 
 
 def _takes_everything(copy: Copy) -> bool:
-    return copy.from_ is None and any(source in (".", "./", "/") for source in copy.sources)
+    return not copy.from_ and any(source in (".", "./", "/") for source in copy.sources)
 
 
 def dependencies_of(command: Command) -> str:

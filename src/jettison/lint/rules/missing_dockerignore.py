@@ -14,7 +14,7 @@ def _check(view: View) -> Iterator[Problem]:
         return
     for stage in view.stages:
         for instruction in stage.instructions:
-            if not isinstance(instruction, Copy) or instruction.from_ is not None:
+            if not isinstance(instruction, Copy) or instruction.from_:
                 continue
             if not instruction.exclude and any(s in (".", "./") for s in instruction.sources):
                 yield Problem(

@@ -21,7 +21,7 @@ _PATHS = ("/.aws/credentials", "/.aws", "/.docker/config.json", "/.kube/config",
 def _check(view: View) -> Iterator[Problem]:
     for stage in view.stages:
         for instruction in stage.instructions:
-            if isinstance(instruction, Copy) and instruction.from_ is None:
+            if isinstance(instruction, Copy) and not instruction.from_:
                 yield from _in_copy(instruction, view.context)
 
 

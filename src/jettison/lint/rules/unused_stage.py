@@ -34,7 +34,7 @@ def _check(view: View) -> Iterator[Problem]:
 
 def _used(view: View) -> Iterator[StageView]:
     for stage in view.stages:
-        for need in view.graph.needs(stage.node):
+        for need, _ in view.graph.needs(stage.node):
             if isinstance(need, StageNode):
                 yield view.stages[need.index]
 
