@@ -103,7 +103,9 @@ def test_the_commands_of_a_page(page: str, place: Place, registry: Registry) -> 
         unknown = set(programs(command)) - set(PROGRAMS.split())
         assert not unknown, f"{page}: {item.text}: this test does not know how to run {unknown}"
         done = place.run(command)
-        assert done.returncode == 0, f"{page}: $ {item.text}\n{done.stdout}"
+        # Status 1 of lint says that there are findings: that depends on the stand-in project.
+        fine = (0, 1) if command.startswith("jettison lint") else (0,)
+        assert done.returncode in fine, f"{page}: $ {item.text}\n{done.stdout}"
         for line in item.output:
             pattern = r".*".join(re.escape(part) for part in line.split("…"))
             assert re.search(rf"^{pattern}$", done.stdout, re.M), (
