@@ -71,7 +71,7 @@ def lint(request: LintRequest) -> Iterator[Linted]:
 
 
 def write_fixed(linted: Linted) -> None:
-    """Put the mended text in place of the file, at once, with its mode and owner; a link stays a link.
+    """Put the mended text in place of the file at once, with its mode and owner; links stay links.
 
     Raises JettisonError if that is not possible.
     """
