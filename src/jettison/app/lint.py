@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import platform as host
 import tempfile
@@ -70,7 +71,7 @@ def lint(request: LintRequest) -> Iterator[Linted]:
 
 
 def write_fixed(linted: Linted) -> None:
-    """Put the mended text in place of the file, at once, with its mode; a link stays a link.
+    """Put the mended text in place of the file at once, with its mode and owner; links stay links.
 
     Raises JettisonError if that is not possible.
     """
@@ -79,11 +80,13 @@ def write_fixed(linted: Linted) -> None:
     data = linted.fixed.encode("utf-8", "surrogateescape")
     temporary = None
     try:
-        mode = os.stat(path).st_mode & 0o7777
+        before = os.stat(path)
         handle, temporary = tempfile.mkstemp(prefix=".lint-", dir=os.path.dirname(path))
         with os.fdopen(handle, "wb") as stream:
             stream.write(data)
-            os.fchmod(stream.fileno(), mode)
+            with contextlib.suppress(PermissionError):  # only root may give files away
+                os.fchown(stream.fileno(), before.st_uid, before.st_gid)
+            os.fchmod(stream.fileno(), before.st_mode & 0o7777)
         os.replace(temporary, path)
     except OSError as error:
         if temporary is not None and os.path.exists(temporary):
