@@ -1,8 +1,10 @@
-"""The conformance corpus: every case is built and compared with what BuildKit made of it.
+"""Conformance: every case is built and compared with what BuildKit made of it.
 
-The corpus lies outside the repository: in $CONFORMANCE, else ../shared/conformance. Without it
-there is nothing to collect, except under CI, where its absence is an error. Cases listed in
-known_failures.txt are expected to fail, and must: one that passes has to leave the list.
+The shared corpus lies outside the repository: in $CONFORMANCE, else ../shared/conformance. The
+project's own cases (beside this file, in cases/, same form, recorded with the same BuildKit) need
+its harness and base images. Without it there is nothing to collect, except under CI, where its
+absence is an error. Cases listed in known_failures.txt are expected to fail, and must: one that
+passes has to leave the list.
 """
 
 from __future__ import annotations
@@ -21,18 +23,31 @@ KNOWN = {
     for line in Path(__file__).with_name("known_failures.txt").read_text().splitlines()
     if line and not line.startswith("#")
 }
-JETTISON = Path(sys.executable).parent / "jettison"
+JETTISON = f"{sys.executable} -m jettison"
 BUILDER = (
     f"{JETTISON} build --progress plain --output type=oci,dest={{out}}{{output_opts}} "
     "-f {dockerfile} {args} {context}"
 )
-CASES = sorted(p.parent.name for p in CORPUS.glob("cases/*/expected.json"))
+OWN = Path(__file__).with_name("cases")
+
+
+def _cases(corpus: Path, folder: Path) -> list[str]:
+    """The ids in ``folder`` that can be run: the harness of ``corpus`` is there."""
+    if not (corpus / "run.py").exists():
+        return []
+    return sorted(path.parent.name for path in folder.glob("*/expected.json"))
+
+
+CASES = _cases(CORPUS, CORPUS / "cases")
+OWN_CASES = _cases(CORPUS, OWN)
 
 
 def test_the_corpus_is_there_under_ci() -> None:
     if os.environ.get("CI"):
         assert CASES, f"no conformance cases in {CORPUS}"
-    assert set(CASES) >= KNOWN or not CASES, "known_failures.txt names cases that do not exist"
+    assert {*CASES, *OWN_CASES} >= KNOWN or not CASES, (
+        "known_failures.txt names cases that do not exist"
+    )
 
 
 @pytest.fixture(scope="session")
@@ -46,10 +61,23 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 @pytest.mark.root
 @pytest.mark.parametrize("case", CASES)
 def test_case(case: str, corpus: dict[str, str], request: pytest.FixtureRequest) -> None:
+    _check(case, corpus, request)
+
+
+@pytest.mark.root
+@pytest.mark.parametrize("case", OWN_CASES)
+def test_own_case(case: str, corpus: dict[str, str], request: pytest.FixtureRequest) -> None:
+    _check(case, {**corpus, "CONFORMANCE_CASES": str(OWN)}, request, *_EVERYTHING)
+
+
+_EVERYTHING = ("--compare", "config,rootfs,history,errorlines,createdby")
+
+
+def _check(case: str, env: dict[str, str], request: pytest.FixtureRequest, *more: str) -> None:
     if case in KNOWN:
         request.applymarker(pytest.mark.xfail(reason="see known_failures.txt", strict=True))
     done = subprocess.run(
-        [sys.executable, str(CORPUS / "run.py"), "check", "--builder", BUILDER, "-j1", case],
-        env=corpus, capture_output=True, text=True, timeout=400,
+        [sys.executable, str(CORPUS / "run.py"), "check", "--builder", BUILDER, *more, "-j1", case],
+        env=env, capture_output=True, text=True, timeout=400,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-1000:]

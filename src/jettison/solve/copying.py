@@ -62,13 +62,14 @@ def mkdir(step: Mkdir, trees: Trees, staging: Staging, snapshot_of: SnapshotOf) 
 def materialize(
     trees: Trees, step: Run, mount: BindMount | CacheMount, local: Local, directory: str
 ) -> None:
-    """Copy what a mount reads of a build context into ``directory``, under the same path."""
+    """Copy what a mount reads of a build context into ``directory``, under the path it names (where
+    the context may have links, there are directories).
+    """
     tree = trees.context(local.name)
     selection = trees.selection(tree, step, mount)
     upper = Upper(Stack([]), directory)
-    where = tree.resolve(mount.source)
-    entry = tree.lstat(where)
-    dest = where if entry is not None and not entry.is_dir else where + "/"
+    entry = tree.lstat(tree.resolve(mount.source))
+    dest = mount.source if entry is not None and not entry.is_dir else mount.source + "/"
     copy_selection(tree, selection, upper, dest, reset_owner=True)
 
 

@@ -218,7 +218,7 @@ class CommandRunner:
         with self._store.cache_mounts.acquire(
             mount.id,
             mount.sharing,
-            base=" ".join((*layers, source)) if mount.step is not None else "",
+            base=_beginning(mount, layers, source),
             uid=mount.uid,
             gid=mount.gid,
             mode=mount.mode,
@@ -298,6 +298,17 @@ class _Output:
     def tail(self) -> tuple[str, ...]:
         lines = bytes(self._tail).decode("utf-8", "replace").splitlines()
         return tuple(deque(lines, maxlen=TAIL_LINES))
+
+
+def _beginning(mount: CacheMount, layers: Snapshot, source: str) -> str:
+    """What a new cache directory looks like; one that began otherwise is another cache.
+
+    As in BuildKit (solver/llbsolver/mounts: the key of a cache is its id and what it began with).
+    """
+    parts = [*layers, source] if mount.step is not None else []
+    if (mount.uid, mount.gid, mount.mode) != (0, 0, 0o755):
+        parts.append(f"{mount.uid}:{mount.gid}:{mount.mode:o}")
+    return " ".join(parts)
 
 
 def _quoted(step: Run) -> str:

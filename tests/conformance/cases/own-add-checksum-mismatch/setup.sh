@@ -1,0 +1,1 @@
+echo f > $WWW/f.txt

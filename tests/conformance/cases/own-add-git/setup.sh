@@ -1,0 +1,1 @@
+mkdir r; cd r; git init -q -b main .; mkdir sub; echo 1 > sub/f; echo t > top; chmod 755 top; ln -s top l; git add .; git commit -qm 1; git tag v1; echo 2 > sub/f; git commit -qam 2; git clone -q --bare . $WWW/r.git; git -C $WWW/r.git update-server-info; cd ..; rm -rf r

@@ -1,0 +1,2 @@
+mkdir -p a/b/c a/d/e x/y/z q/keep/sub lnk.d; for f in a/k1 a/b/k2 a/b/c/k3 a/d/e/n.log a/d/x.md a/R.md x/y/z/f x/y/g q/keep/sub/f q/f 'sp ace' '#hash' 't[1]' t1 t2 !bang .hid deep.tmp a/b/deep.tmp; do echo "$f" > "./$f"; done; ln -s a lnk.d/l; ln -s nowhere gone
+printf '\357\273\277# comment\r\n  \r\n**/*.log\r\n*.md\n**/R.md\n!a/d/x.md\n/a/b/\n!a/b/c/k3\nx/*\n!x/y/z\nq\n!q/keep\n\\#hash\nt[0-9]\n sp ace \n**/deep.tmp\n./gone\na/../.hid\n!**/k2\nlnk.d/l\n' > .dockerignore

@@ -1,0 +1,1 @@
+echo b > .dockerignore; printf 'a\nsub/*.dockerignore\n' > sub/My.df.dockerignore; touch a b c

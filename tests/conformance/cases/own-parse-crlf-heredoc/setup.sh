@@ -1,0 +1,1 @@
+printf 'ARG BASE\r\nFROM $BASE\r\nRUN echo a \\\r\n  b > /1\r\n\r\n# c\r\nENV A=b C="d e"\r\nCMD ["x"]\r\nWORKDIR /w\r\nCOPY <<EOF /h\r\none $A\r\ntwo\r\nEOF\r\nRUN <<EOF cat > /2\nthree\r\nEOF\r\nCOPY f /f2\r\nLABEL x=y\r\n' > Dockerfile
