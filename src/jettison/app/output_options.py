@@ -19,14 +19,13 @@ _COMMON = frozenset(
 OPTIONS: Mapping[str, frozenset[str]] = {
     "oci": _COMMON | {"tar"},
     "docker": _COMMON | {"tar"},
-    "image": _COMMON | {"push", "store", "unpack"},
+    "image": _COMMON | {"push", "store"},
     "registry": _COMMON,
     "tar": frozenset({"platform-split"}),
     "local": frozenset({"platform-split"}),
 }
 _SWITCHES = frozenset(
-    """force-compression oci-mediatypes platform-split push rewrite-timestamp store tar
-    unpack""".split()
+    "force-compression oci-mediatypes platform-split push rewrite-timestamp store tar".split()
 )
 _TRUE = frozenset(["1", "t", "T", "true", "True", "TRUE", ""])
 _FALSE = frozenset(["0", "f", "F", "false", "False", "FALSE"])

@@ -43,6 +43,10 @@ class Outputs:
         self._outputs = request.outputs or (Output("image"),)
         for output in self._outputs:
             self._check(output)
+        if request.annotations and all(output.type in FILES for output in self._outputs):
+            raise UsageError(
+                "--annotation needs an image to annotate", hint="use --output type=image or oci"
+            )
 
     @property
     def compression(self) -> Compression | None:

@@ -313,6 +313,7 @@ def test_files_beside_several_platforms(
         ("type=oci,dest=-,tar=false", "standard output"),
         ("type=oci,dest={out},compresion=zstd", "compresion"),
         ("type=image,push=true", "needs a name"),
+        ("type=image,unpack=true", "unknown option 'unpack'"),
         ("type=registry", "needs a name"),
         ("type=cacheonly", "cacheonly"),
         ("type=oci,dest={out}/no/such/directory", "cannot write"),
@@ -328,3 +329,13 @@ def test_what_cannot_be(
     assert said in done.stderr
     assert "Traceback" not in done.stderr
     assert not out.exists()
+
+
+def test_an_annotation_needs_an_image(
+    jettison: Jettison, context: Callable[..., Path], tmp_path: Path
+) -> None:
+    image = context("FROM scratch\nCOPY Dockerfile /\n")
+    done = jettison.build(image, "--annotation", "a=b", "-o", tmp_path / "out", check=False)
+    assert done.returncode == 2
+    assert "--annotation" in done.stderr
+    assert not (tmp_path / "out").exists()
