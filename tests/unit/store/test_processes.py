@@ -111,7 +111,7 @@ def test_killed_at_any_moment_leaves_a_store_that_works(store: Store) -> None:
         process.communicate()
         with Store.open(store.root) as after:
             check(after)
-    assert len(layers_of(store)) > 12  # they did come to do something
+    assert layers_of(store)  # some did come to do something, however slow the machine is
     store.prune()
     assert leftovers(store) == []
     assert list(store.paths.leases.iterdir()) == []
