@@ -15,7 +15,7 @@ import pytest
 
 from tests.integration.support.runner import SOURCE, Jettison, build_base, problems
 
-pytestmark = pytest.mark.root
+pytestmark = [pytest.mark.root, pytest.mark.userns]
 
 NAME = f"jettison-{os.getpid()}"
 DOCKERFILE = """\

@@ -5,11 +5,11 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterator
-from functools import cache
 from typing import NoReturn
 
 import pytest
 
+from tests.conftest import user_namespaces
 from tests.integration.sandbox.lab import BUSYBOX, Lab, make_layers
 
 
@@ -18,12 +18,6 @@ def lacking(what: str) -> NoReturn:
     if os.environ.get("CI"):
         pytest.fail(what)
     pytest.skip(what)
-
-
-@cache
-def user_namespaces() -> bool:
-    """Whether any can be made: not by a process in a chroot (user_namespaces(7))."""
-    return subprocess.run(["unshare", "--user", "true"], capture_output=True).returncode == 0
 
 
 @pytest.fixture(scope="session")

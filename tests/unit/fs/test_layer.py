@@ -466,6 +466,7 @@ def overlay(base: Path, upper: str) -> list[str]:
         subprocess.run(["umount", merged], check=True)
 
 
+@pytest.mark.userns
 def test_in_a_user_namespace(tmp_path: Path) -> None:
     """What only real root may make is skipped and told; whiteouts and marks can be made."""
     make(tmp_path / "below", {"gone": "x"})
@@ -503,6 +504,7 @@ def test_in_a_user_namespace(tmp_path: Path) -> None:
     ]
 
 
+@pytest.mark.userns
 def test_an_owner_that_is_not_mapped_is_explained(tmp_path: Path) -> None:
     (tmp_path / "layer").mkdir()
     (tmp_path / "tar").write_bytes(tar(member("f", "x", uid=12345)))
