@@ -13,11 +13,13 @@ def login(server: str, username: str, password: str, *, environ: Mapping[str, st
     from jettison.registry import login as registry
 
     config = ConfigFile(docker_config(environ))
-    registry.login(server, username, password, config=config, settings=registry_settings(environ))
+    host = registry.registry_host(server)
+    registry.login(host, username, password, config=config, settings=registry_settings(environ))
 
 
 def logout(server: str, *, environ: Mapping[str, str]) -> bool:
     """Forget the credentials of a registry; False if there were none."""
     from jettison.registry import login as registry
 
-    return registry.logout(server, config=ConfigFile(docker_config(environ)))
+    config = ConfigFile(docker_config(environ))
+    return registry.logout(registry.registry_host(server), config=config)

@@ -61,7 +61,6 @@ class TargetPlanner:
         context: Local,
         several: bool,
     ) -> None:
-        self._dockerfile = dockerfile
         self._options = options
         self._platform = platform
         self._several = several

@@ -8,8 +8,8 @@ import shutil
 import subprocess
 from collections.abc import Mapping
 
-from jettison.errors import NotFoundError, StepError
-from jettison.fs.tree import clean
+from jettison.errors import NotFoundError, PathError, StepError
+from jettison.fs.confine import resolve_beneath
 
 _COMMIT = re.compile(r"^[0-9a-f]{40}(?:[0-9a-f]{24})?$")
 _TIMEOUT = 1800.0  # seconds for one git command
@@ -76,9 +76,12 @@ class Repository:
         date = int(self._git(work, "log", "-1", "--format=%ct").strip())
         if not keep_git_dir:
             _drop_git_dirs(work)
-        source = work + clean(subdir).rstrip("/")
-        if not os.path.isdir(source) or not _is_inside(source, work):
-            raise NotFoundError(f"repository {self.url} has no directory {subdir} at {commit}")
+        try:
+            # A repository may hold links that lead anywhere.
+            source = resolve_beneath(work, subdir) if subdir else work
+        except PathError:
+            missing = f"repository {self.url} has no directory {subdir} at {commit}"
+            raise NotFoundError(missing) from None
         for name in os.listdir(source):
             os.rename(os.path.join(source, name), os.path.join(dest, name))
         if keep_git_dir and subdir:
@@ -129,13 +132,6 @@ class Repository:
                 f"git {arguments[0]} of {self.url} failed: {said[-1] if said else done.returncode}"
             )
         return done.stdout
-
-
-def _is_inside(path: str, root: str) -> bool:
-    """Whether ``path`` stays below ``root`` when its links are followed: a repository may hold
-    links that lead anywhere.
-    """
-    return (os.path.realpath(path) + "/").startswith(os.path.realpath(root) + "/")
 
 
 def _drop_git_dirs(work: str) -> None:

@@ -37,7 +37,7 @@ def out(tmp_path: Path) -> Path:
 def tar_of(files: dict[str, str], mode: str = "w") -> bytes:
     """A tar of text files, compressed as ``mode`` says."""
     stream = io.BytesIO()
-    with tarfile.open(fileobj=stream, mode=mode) as tar:  # type: ignore[call-overload]
+    with tarfile.open(fileobj=stream, mode=mode) as tar:  # type: ignore[call-overload]  # any mode
         for name, content in files.items():
             member = tarfile.TarInfo(name)
             member.size = len(content)

@@ -22,7 +22,7 @@ FROM base
 RUN echo 'ada:x:1234:1235::/home/ada:/bin/sh' >> /etc/passwd && \\
     printf 'ada:x:1235:\\nextra:x:77:ada\\n' >> /etc/group
 ENV A=image B=image
-WORKDIR /work/here
+WORKDIR /srv/here
 USER ada
 ENTRYPOINT ["sh", "-c", "echo entry $0 $@"]
 CMD ["one", "two"]
@@ -42,7 +42,7 @@ def tool(jettison: Jettison) -> None:
         (["--entrypoint", "echo", "tool"], "\n"),
         (["--entrypoint", "printf", "tool", "%s\n", "-e", "x"], "-e\nx\n"),
         (["--entrypoint", "", "tool", "echo", "bare"], "bare\n"),
-        (["--entrypoint", "pwd", "tool"], "/work/here\n"),
+        (["--entrypoint", "pwd", "tool"], "/srv/here\n"),
         (["-w", "/made/up", "--entrypoint", "pwd", "tool"], "/made/up\n"),
         (["--entrypoint", "id", "tool", "-un"], "ada\n"),
         (["--entrypoint", "grep", "tool", "Groups", "/proc/self/status"], "Groups:\t77 1235 \n"),

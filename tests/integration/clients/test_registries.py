@@ -153,7 +153,8 @@ def test_login_keeps_what_push_then_uses(
 ) -> None:
     user = {"DOCKER_CONFIG": str(tmp_path / "d"), "SSL_CERT_FILE": str(tls_registry.ca)}
     flags = ("--username", USER, "--password-stdin")
-    jettison.having(user)("login", *flags, tls_registry.host, stdin=f"{PASSWORD}\n".encode())
+    address = f"https://{tls_registry.host}/v2/"  # what people copy; the host is meant
+    jettison.having(user)("login", *flags, address, stdin=f"{PASSWORD}\n".encode())
     assert (tmp_path / "d/config.json").stat().st_mode & 0o777 == 0o600
     jettison.having(user).build(app, "--push", "-t", tls_registry.name("login:1"))
     jettison.having(user)("logout", tls_registry.host)
