@@ -7,7 +7,7 @@ from typing import Protocol
 
 from jettison.plan.steps import Local, Source, Step, StepInfo
 from jettison.solve.graph import readers
-from jettison.solve.keys import Reader, describe, encode, key_of
+from jettison.solve.keys import Reader, Reference, describe, encode, key_of
 
 Snapshot = tuple[str, ...]
 """Layer ids, lowest first; () is the empty file system."""
@@ -55,6 +55,7 @@ class Lookup:
         self.descriptions: dict[str, bytes] = {}
         self.keys: dict[Step, str] = {}
         self.hits: dict[str, Snapshot] = {}
+        self._pinned: dict[Step, str] = {}
         self._stale: set[Step] = set()
         for step in order:
             if not isinstance(step, Local):
@@ -62,6 +63,12 @@ class Lookup:
 
     def hit(self, step: Step) -> Snapshot | None:
         return self.hits.get(self.keys[step])
+
+    def describe(self, step: Step, reference: Reference) -> list[object]:
+        """`keys.describe`, and what a remote source is now: its fields only say where it lies."""
+        pinned = self._pinned.get(step)
+        description = describe(step, reference)
+        return description if pinned is None else [*description, ["pinned", pinned]]
 
     def ignores_cache(self, step: Step) -> bool:
         info = self._infos.get(step)
@@ -73,10 +80,10 @@ class Lookup:
                 return self._local_digest(step, reader, source)
             return self.keys[source]
 
-        description = describe(step, reference)
         pinned = self._pin(step)
         if pinned is not None:
-            description.append(["pinned", pinned])
+            self._pinned[step] = pinned
+        description = self.describe(step, reference)
         key = key_of("definition", description)
         self.keys[step] = key
         self.descriptions[key] = encode(description)

@@ -11,7 +11,7 @@ from jettison.errors import Cancelled, JettisonError
 from jettison.model.event import Observer, StepFinished, StepStarted
 from jettison.plan.steps import BindMount, Local, PathSource, Source, Step, StepInfo
 from jettison.solve.graph import ancestors, base_sources, readers
-from jettison.solve.keys import Reader, describe, key_of
+from jettison.solve.keys import Reader, key_of
 from jettison.solve.lookup import Lookup, Records, Snapshot
 from jettison.solve.schedule import run_all
 
@@ -202,7 +202,7 @@ class Solver:
         name, parts = info.name, self._lookup.descriptions[key]
         content_key = None
         if not isinstance(step, Source):
-            content_key = key_of("content", describe(step, self._by_content(step)))
+            content_key = key_of("content", self._lookup.describe(step, self._by_content(step)))
             if not self._lookup.ignores_cache(step):
                 found = self._records.get(content_key)
                 if found is not None:
