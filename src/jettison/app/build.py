@@ -231,6 +231,8 @@ class _Build:
             cancel=self._cancel,
             workers=max(4, os.cpu_count() or 1),
             made=ahead.made,
+            origin=f"{self._request.context} {self._request.dockerfile or ''}",
+            explain=self._request.explain,
         )
         roots = [image.root for image in plan.images if image.root is not None]
         return solver.solve(roots)

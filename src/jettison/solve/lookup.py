@@ -7,7 +7,7 @@ from typing import Protocol
 
 from jettison.plan.steps import Local, Source, Step, StepInfo
 from jettison.solve.graph import readers
-from jettison.solve.keys import Reader, Reference, describe, encode, key_of
+from jettison.solve.keys import Reader, Reference, describe, key_of
 
 Snapshot = tuple[str, ...]
 """Layer ids, lowest first; () is the empty file system."""
@@ -20,8 +20,12 @@ class Records(Protocol):
         """The snapshot remembered under ``key``, if its layers can still be had."""
         ...
 
-    def put(self, key: str, layers: Snapshot, *, name: str, parts: bytes) -> None:
-        """Remember; ``parts`` is the description the key was made of."""
+    def put(self, key: str, layers: Snapshot, *, name: str, parts: bytes = b"") -> None:
+        """Remember, for a step named ``name``; ``parts`` is what the key was made of."""
+        ...
+
+    def earlier(self, key: str, name: str) -> tuple[bool, list[bytes]]:
+        """Whether ``key`` was ever remembered, and the parts of what is like it, newest first."""
         ...
 
 
@@ -52,7 +56,6 @@ class Lookup:
         self._records = records
         self._local_digest = local_digest
         self._pin = pin
-        self.descriptions: dict[str, bytes] = {}
         self.keys: dict[Step, str] = {}
         self.hits: dict[str, Snapshot] = {}
         self._pinned: dict[Step, str] = {}
@@ -83,10 +86,8 @@ class Lookup:
         pinned = self._pin(step)
         if pinned is not None:
             self._pinned[step] = pinned
-        description = self.describe(step, reference)
-        key = key_of("definition", description)
+        key = key_of("definition", self.describe(step, reference))
         self.keys[step] = key
-        self.descriptions[key] = encode(description)
         if isinstance(step, Source):
             self.hits[key] = image_layers(step)
             return

@@ -8,11 +8,12 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Protocol
 
 from jettison.errors import Cancelled, JettisonError
-from jettison.model.event import Observer, StepFinished, StepStarted
+from jettison.model.event import Observer, StepExplained, StepFinished, StepStarted
 from jettison.plan.steps import BindMount, Local, PathSource, Source, Step, StepInfo
 from jettison.solve.graph import ancestors, base_sources, readers
 from jettison.solve.keys import Reader, key_of
 from jettison.solve.lookup import Lookup, Records, Snapshot
+from jettison.solve.recorded import dump
 from jettison.solve.schedule import run_all
 
 SnapshotOf = Callable[[Step], Snapshot]
@@ -41,6 +42,10 @@ class Workbench(Protocol):
         """The content digest of what ``step`` reads from an unpacked snapshot."""
         ...
 
+    def listing(self, digest: str) -> str | None:
+        """The files behind a digest given by `local_digest` or `read_digest`."""
+        ...
+
     def execute(self, step: Step, info: StepInfo, vertex: str, snapshot_of: SnapshotOf) -> Snapshot:
         """Do the step; all its inputs are unpacked."""
         ...
@@ -48,7 +53,8 @@ class Workbench(Protocol):
 
 class Solver:
     """One build's solving. ``vertex`` ids in events are definition keys; ``made`` is told of every
-    step that was executed, from a worker thread.
+    step that was executed, from a worker thread. ``origin`` names the Dockerfile.
+    ``explain``: say of each step why it had to be executed.
     """
 
     def __init__(
@@ -61,6 +67,8 @@ class Solver:
         cancel: threading.Event,
         workers: int,
         made: Callable[[Step, Snapshot], None] = lambda step, layers: None,
+        origin: str = "",
+        explain: bool = False,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._infos = infos
@@ -70,6 +78,8 @@ class Solver:
         self._cancel = cancel
         self._workers = workers
         self._made = made
+        self._origin = origin
+        self._explain = explain
         self._clock = clock
         self._results: dict[str, Snapshot] = {}
 
@@ -199,23 +209,46 @@ class Solver:
 
     def _solve_one(self, step: Step, key: str, info: StepInfo) -> bool:
         """Find the step by its content or execute it; returns whether it was found."""
-        name, parts = info.name, self._lookup.descriptions[key]
-        content_key = None
-        if not isinstance(step, Source):
-            content_key = key_of("content", self._lookup.describe(step, self._by_content(step)))
-            if not self._lookup.ignores_cache(step):
-                found = self._records.get(content_key)
-                if found is not None:
-                    self._records.put(key, found, name=name, parts=parts)
-                    self._results[key] = found
-                    return True
+        if isinstance(step, Source):
+            self._execute(step, key, info)
+            return False
+        description = self._lookup.describe(step, self._by_content(step))
+        content_key = key_of("content", description)
+        if not self._lookup.ignores_cache(step):
+            found = self._records.get(content_key)
+            if found is not None:
+                self._records.put(key, found, name=info.name)
+                self._results[key] = found
+                return True
+        if self._explain:
+            self._say_why(step, key, info, content_key, description)
+        layers = self._execute(step, key, info)
+        parts = dump(description, self._bench.listing, origin=self._origin)
+        self._records.put(content_key, layers, name=info.name, parts=parts)
+        self._records.put(key, layers, name=info.name)
+        return False
+
+    def _execute(self, step: Step, key: str, info: StepInfo) -> Snapshot:
         layers = self._bench.execute(step, info, key, self._snapshot_of)
         self._results[key] = layers
         self._made(step, layers)
-        if content_key is not None:
-            self._records.put(content_key, layers, name=name, parts=parts)
-            self._records.put(key, layers, name=name, parts=parts)
-        return False
+        return layers
+
+    def _say_why(
+        self, step: Step, key: str, info: StepInfo, content_key: str, description: list[object]
+    ) -> None:
+        from jettison.solve.explain import why
+
+        root = getattr(step, "root", None)
+        said = why(
+            description,
+            *self._records.earlier(content_key, info.name),
+            listing=self._bench.listing,
+            origin=self._origin,
+            below=self._info(root).name if root is not None else "",
+            ignored=self._lookup.ignores_cache(step),
+        )
+        self._observer.emit(StepExplained(key, info.name, said))
 
     def _snapshot_of(self, step: Step) -> Snapshot:
         return self._results[self._lookup.keys[step]]

@@ -110,6 +110,7 @@ def make_request(flags: Mapping[str, Any], environ: Mapping[str, str]) -> BuildR
         ulimits=tuple(values.ulimit(text) for text in flags["ulimit"]),
         cgroup_parent=flags["cgroup_parent"],
         host_ca=flags["host_ca"],
+        explain=flags["explain"],
         iidfile=flags["iidfile"],
         metadata_file=flags["metadata_file"],
         stdin=sys.stdin.buffer if "-" in (context, dockerfile) else None,
