@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from jettison.sandbox.runtime import Runtime
     from jettison.solve.bench import Bench
     from jettison.solve.remote import Remotes
-    from jettison.solve.running import CommandRunner
+    from jettison.solve.running import CommandRunner, OnFailure
 
 
 def build(
@@ -43,14 +43,15 @@ def build(
     *,
     environ: Mapping[str, str],
     cancel: threading.Event,
+    on_failure: OnFailure | None = None,
 ) -> BuildResult:
     """Build what is asked for; the outputs are written when this returns, or not at all.
 
-    Raises JettisonError for everything the user can mend, Cancelled once ``cancel`` is set and
-    everything has stopped.
+    ``on_failure`` may look at the container of a RUN that failed. Raises JettisonError for
+    everything the user can mend, Cancelled once ``cancel`` is set and everything has stopped.
     """
     with open_session(environ) as session, ExitStack() as stack:
-        return _Build(request, observer, session, cancel, stack).run()
+        return _Build(request, observer, session, cancel, stack, on_failure).run()
 
 
 def check(
@@ -84,8 +85,10 @@ class _Build:
         session: Session,
         cancel: threading.Event,
         stack: ExitStack,
+        on_failure: OnFailure | None = None,
     ) -> None:
         self._request = request
+        self._on_failure = on_failure
         self._observer = observer
         self._session = session
         self._store = session.store
@@ -264,6 +267,7 @@ class _Build:
             self._cancel,
             log_directory=str(self._store.logs),
             materialize=bench.materialize,
+            on_failure=self._on_failure,
         )
 
     def _ca_bundle(self) -> str | None:

@@ -72,6 +72,12 @@ class Plain:
                 self._write(["", *text.splitlines()])
             self._stream = None
 
+    def hide(self) -> None:
+        """Nothing is drawn between events."""
+
+    def show(self) -> None:
+        """See `hide`."""
+
     def running(self) -> list[str]:
         with self._lock:
             return self._state.running()

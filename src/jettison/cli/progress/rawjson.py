@@ -57,6 +57,12 @@ class RawJson:
         with self._lock:
             self._stream = None
 
+    def hide(self) -> None:
+        """Nothing is drawn between events."""
+
+    def show(self) -> None:
+        """See `hide`."""
+
     def running(self) -> list[str]:
         with self._lock:
             return self._state.running()
