@@ -282,7 +282,7 @@ def test_the_store_keeps_what_was_pulled_and_promises_nothing_else(
 
 
 @pytest.mark.parametrize("damage", ["missing", "truncated", "lying", "document", "no layout"])
-@pytest.mark.parametrize("output", ["image", "files"])
+@pytest.mark.parametrize("output", ["image", "files", "changed"])
 def test_a_broken_cache_costs_time_and_nothing_else(
     damage: str, output: str, stores: Stores, context: Context, args: list[str], tmp_path: Path
 ) -> None:
@@ -290,7 +290,10 @@ def test_a_broken_cache_costs_time_and_nothing_else(
     cache = tmp_path / "cache"
     stores().build(directory, *args, "--cache-to", f"type=local,dest={cache},mode=max")
     break_cache(cache, damage)
-    out = {"image": ("-t", "app"), "files": ("-o", f"type=local,dest={tmp_path}/out")}[output]
+    out = ("-o", f"type=local,dest={tmp_path}/out") if output == "files" else ("-t", "app")
+    if output == "changed":  # new steps want what the cache promised, on disk, while they run
+        more = "COPY --from=build /noise /noise\nRUN --mount=from=build,target=/b cat /b/out\n"
+        context(STAGES + more, **files())
     runner = stores()
     done = runner.build(directory, *args, *out, "--cache-from", f"type=local,src={cache}")
     assert "CacheImport" in done.stderr
