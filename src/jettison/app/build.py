@@ -31,10 +31,13 @@ from jettison.plan.planner import CONTEXT
 from jettison.plan.steps import BuildPlan, Git, Http, Step
 
 if TYPE_CHECKING:
+    from jettison.app.outputs import Outputs
     from jettison.sandbox.runtime import Runtime
     from jettison.solve.bench import Bench
+    from jettison.solve.imported import Imported
     from jettison.solve.remote import Remotes
     from jettison.solve.running import CommandRunner, OnFailure
+    from jettison.solve.solver import Solver
 
 
 def build(
@@ -106,9 +109,27 @@ class _Build:
         context = self._context()
         plan, contexts = self._plan(context)
         with Ahead(self._store, chains(plan), outputs.compression, self._cancel) as ahead:
-            snapshots = self._solve(plan, contexts, ahead)
+            imported = self._import()
+            solver, bench = self._solver(plan, contexts, ahead, imported)
+            roots = [image.root for image in plan.images if image.root is not None]
+            snapshots = solver.solve(roots)
+            if imported is not None:
+                snapshots = self._settle(solver, roots, imported, outputs)
             ahead.finish()
-        result = outputs.write(plan, snapshots)
+        if not self._request.cache_to:
+            result = outputs.write(plan, snapshots, imported)
+        else:
+            from jettison.app.cache_export import CacheExporter
+            from jettison.solve.exported import Solved
+
+            solved = Solved(solver, bench, imported)
+            exporter = CacheExporter(
+                self._session, plan, solved, self._observer, self._cancel, outputs.compression
+            )
+            result = outputs.write(plan, snapshots, imported, exporter.inline)
+            for spec in self._request.cache_to:
+                if spec.type != "inline":
+                    exporter.export(spec)
         self._images.keep(self._store)
         return result
 
@@ -209,9 +230,35 @@ class _Build:
 
     # ---------------------------------------------------------------- solving
 
-    def _solve(
-        self, plan: BuildPlan, contexts: Mapping[str, ContextTree], ahead: Ahead
+    def _import(self) -> Imported | None:
+        if not self._request.cache_from:
+            return None
+        from jettison.app.cache_import import import_caches
+
+        return import_caches(
+            self._request.cache_from, self._session, self._stack, self._observer, self._cancel
+        )
+
+    def _settle(
+        self, solver: Solver, roots: list[Step], imported: Imported, outputs: Outputs
     ) -> dict[Step, tuple[str, ...]]:
+        """Have what the outputs need of layers that only a cache has; the rest stays there."""
+        files, download = outputs.reads_files, outputs.needs_blobs
+
+        def have(snapshot: tuple[str, ...], vertex: str) -> bool:
+            if files and imported.lazy(snapshot):
+                return False
+            return imported.have(snapshot, vertex, download=download)
+
+        return solver.settle(roots, have)
+
+    def _solver(
+        self,
+        plan: BuildPlan,
+        contexts: Mapping[str, ContextTree],
+        ahead: Ahead,
+        imported: Imported | None,
+    ) -> tuple[Solver, Bench]:
         from jettison.solve.bench import Bench, StoreRecords
         from jettison.solve.solver import Solver
         from jettison.solve.trees import Trees
@@ -225,10 +272,11 @@ class _Build:
             rootless=self._session.rootless,
             runner=self._runner,
             remotes=self._get_remotes,
+            imported=imported,
         )
         solver = Solver(
             plan.infos,
-            StoreRecords(self._store),
+            StoreRecords(self._store, imported),
             bench,
             self._observer,
             cancel=self._cancel,
@@ -237,8 +285,7 @@ class _Build:
             origin=f"{self._request.context} {self._request.dockerfile or ''}",
             explain=self._request.explain,
         )
-        roots = [image.root for image in plan.images if image.root is not None]
-        return solver.solve(roots)
+        return solver, bench
 
     def _runner(self, bench: Bench) -> CommandRunner:
         from jettison.solve.running import CommandRunner, Grants

@@ -9,9 +9,10 @@ from contextlib import contextmanager
 from typing import IO, TYPE_CHECKING
 
 import msgspec
+from msgspec.structs import replace
 
 from jettison.app.output_options import FILES, check, pack_options, switch
-from jettison.app.packing import Packed, Packer, PackOptions
+from jettison.app.packing import Inline, Packed, Packer, PackOptions
 from jettison.app.request import BuildRequest, BuildResult, Output
 from jettison.app.session import Session
 from jettison.app.vertices import stopped_by, vertex
@@ -23,6 +24,7 @@ from jettison.plan.steps import BuildPlan, Step
 
 if TYPE_CHECKING:
     from jettison.fs.compress import Compression
+    from jettison.solve.imported import Imported
 
 
 class Outputs:
@@ -41,6 +43,13 @@ class Outputs:
         self._observer = observer
         self._cancel = cancel
         self._outputs = request.outputs or (Output("image"),)
+        self._inline_cache = any(spec.type == "inline" for spec in request.cache_to)
+        self._imported: Imported | None = None
+        if self._inline_cache and all(output.type in FILES for output in self._outputs):
+            raise UsageError(
+                "--cache-to type=inline needs an image that holds the cache",
+                hint="use --output type=image, or --cache-to type=registry",
+            )
         for output in self._outputs:
             self._check(output)
         if request.annotations and all(output.type in FILES for output in self._outputs):
@@ -62,9 +71,15 @@ class Outputs:
             )
         if _pushes(output) and not self._names(output):
             raise UsageError("a push needs a name", hint="give one with --tag HOST/NAME")
+        if self._inline_cache and switch(output, "rewrite-timestamp", default=False):
+            raise UsageError(
+                "--cache-to type=inline and rewrite-timestamp cannot be used together",
+                hint="the layers of steps have the times they were made; use type=registry",
+            )
 
     def _options(self, output: Output) -> PackOptions:
-        return pack_options(output, self._request.annotations)
+        options = pack_options(output, self._request.annotations)
+        return replace(options, inline_cache=True) if self._inline_cache else options
 
     def _names(self, output: Output) -> tuple[str, ...]:
         given = output.options.get("name", "")
@@ -73,9 +88,33 @@ class Outputs:
 
     # ---------------------------------------------------------------- writing
 
-    def write(self, plan: BuildPlan, snapshots: Mapping[Step, tuple[str, ...]]) -> BuildResult:
+    @property
+    def reads_files(self) -> bool:
+        """Whether an output needs the files of the layers, and not only their blobs."""
+        return any(
+            o.type in FILES or switch(o, "rewrite-timestamp", default=False) for o in self._outputs
+        )
+
+    @property
+    def needs_blobs(self) -> bool:
+        """Whether an output needs blobs here; a push can do with those a registry has."""
+        return not all(
+            o.type == "registry" or (_pushes(o) and not switch(o, "store", default=True))
+            for o in self._outputs
+        )
+
+    def write(
+        self,
+        plan: BuildPlan,
+        snapshots: Mapping[Step, tuple[str, ...]],
+        imported: Imported | None = None,
+        inline: Inline | None = None,
+    ) -> BuildResult:
         """Write all outputs; the result describes the first image among them."""
-        packer = Packer(self._session, plan, snapshots, self._cancel)
+        self._imported = imported
+        packer = Packer(
+            self._session, plan, snapshots, self._cancel, imported=imported, inline=inline
+        )
         for output in self._outputs:
             with vertex(self._observer, _title(output)):
                 self._write_one(output, packer)
@@ -152,6 +191,7 @@ class Outputs:
                         packed.blobs(),
                         packed.root,
                         [reference],
+                        origins=self._imported.repositories if self._imported else None,
                         observer=self._observer,
                         step=step,
                     )

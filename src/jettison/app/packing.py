@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import IO, TYPE_CHECKING
 
 from msgspec import Struct, field, structs
@@ -11,7 +11,7 @@ from msgspec import Struct, field, structs
 from jettison.app.session import Session
 from jettison.errors import Cancelled, JettisonError, NotFoundError
 from jettison.export.assemble import Image, Layer, NewEntry, assemble, index_of
-from jettison.export.layers import MEDIA_TYPES, in_dialect, layer_blob, recompressed
+from jettison.export.layers import in_dialect, layer_blob, recompressed, wants
 from jettison.fs.compress import Compression
 from jettison.model.digest import Digest, parse_digest, sha256_digest
 from jettison.model.oci import Descriptor
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from jettison.app.annotations import Annotation
     from jettison.export.archive import Package
     from jettison.fs.stack import Stack
+    from jettison.solve.imported import CachedBlob, Imported
     from jettison.store.store import Store
 
 
@@ -35,6 +36,11 @@ class PackOptions(Struct, frozen=True):
     oci: bool = True
     rewrite_timestamp: bool = False
     annotations: tuple[Annotation, ...] = ()
+    inline_cache: bool = False
+
+
+Inline = Callable[[ImagePlan, Sequence[Layer]], bytes]
+"""The inline cache of an image with these layers, as JSON."""
 
 
 class Packed(Struct, frozen=True):
@@ -73,7 +79,7 @@ class Packed(Struct, frozen=True):
 
     def blobs(self) -> BlobSource:
         """All blobs and documents as one source."""
-        return _Blobs(self.documents(), self.origins)
+        return BlobMap(self.documents(), self.origins)
 
     def keep(self, store: Store, names: Sequence[str]) -> None:
         """Have the images in the store, under ``names`` (dangling without any)."""
@@ -99,12 +105,17 @@ class Packer:
         plan: BuildPlan,
         snapshots: Mapping[Step, tuple[str, ...]],
         cancel: threading.Event,
+        *,
+        imported: Imported | None = None,
+        inline: Inline | None = None,
     ) -> None:
         self._session = session
         self._store = session.store
         self._plan = plan
         self._snapshots = snapshots
         self._cancel = cancel
+        self._imported = imported
+        self._inline = inline
         self._packed: dict[PackOptions, Packed] = {}
 
     def pack(self, options: PackOptions) -> Packed:
@@ -169,6 +180,9 @@ class Packer:
             epoch=plan.epoch,
             annotations=_annotated("manifest", options, plan.platform),
             oci=options.oci,
+            inline_cache=self._inline(plan, layers)
+            if options.inline_cache and self._inline is not None
+            else None,
         )
         on_descriptor = _annotated("manifest-descriptor", options, plan.platform)
         return structs.replace(
@@ -192,6 +206,9 @@ class Packer:
                 "rewrite-timestamp needs SOURCE_DATE_EPOCH",
                 hint="pass --build-arg SOURCE_DATE_EPOCH=SECONDS",
             )
+        known = self._imported.blob(snapshot[number]) if self._imported is not None else None
+        if known is not None and not options.rewrite_timestamp:
+            return self._cached_layer(known, options, origins)
         made = layer_blob(
             self._store,
             snapshot[number],
@@ -205,18 +222,38 @@ class Packer:
         origins[blob.digest] = self._store.blobs
         return Layer(made.diff_id, blob, self._store.layers.created(snapshot[number]))
 
+    def _cached_layer(
+        self, known: CachedBlob, options: PackOptions, origins: dict[Digest, BlobSource]
+    ) -> Layer:
+        """A layer as an imported cache has it, which may be the only one that does."""
+        source = _StoreFirst(self._store, known.cache.origin)
+        blob = self._taken_over(known.descriptor, known.diff_id, source, options, origins)
+        return Layer(known.diff_id, blob, known.created)
+
+    def _taken_over(
+        self,
+        blob: Descriptor,
+        diff_id: Digest,
+        source: BlobSource,
+        options: PackOptions,
+        origins: dict[Digest, BlobSource],
+    ) -> Descriptor:
+        """A blob that was made elsewhere; in another compression only if that is forced."""
+        if options.force and wants(blob, options.compression):
+            with source.open_blob(blob) as stream:
+                blob = recompressed(self._store, stream, diff_id, options.compression)
+            source = self._store.blobs
+        blob = in_dialect(blob, oci=options.oci)
+        origins[blob.digest] = source
+        return blob
+
     def _base_layers(
         self, base: ResolvedImage, options: PackOptions, origins: dict[Digest, BlobSource]
     ) -> list[Layer]:
         layers = []
         for diff_id, blob in zip(base.diff_ids, base.layers, strict=True):
-            source: BlobSource = _StoreFirst(self._store, base.origin)
-            if options.force and _wants(blob, options.compression):
-                with source.open_blob(blob) as stream:
-                    blob = recompressed(self._store, stream, diff_id, options.compression)
-                source = self._store.blobs
-            blob = in_dialect(blob, oci=options.oci)
-            origins[blob.digest] = source
+            source = _StoreFirst(self._store, base.origin)
+            blob = self._taken_over(blob, diff_id, source, options, origins)
             layers.append(Layer(diff_id, blob))
         return layers
 
@@ -241,11 +278,6 @@ def _annotated(kind: str, options: PackOptions, platform: Platform | None = None
     return of(kind, options.annotations, platform)
 
 
-def _wants(blob: Descriptor, compression: Compression) -> bool:
-    """Whether a base's layer has another compression than the one that is forced."""
-    return in_dialect(blob, oci=True).mediaType != MEDIA_TYPES[compression.kind]
-
-
 def _made_on(snapshot: tuple[str, ...], number: int, plan: ImagePlan) -> tuple[str, ...]:
     """The layers below layer ``number`` when it was made: none for what COPY --link made."""
     steps = [entry.step for entry in plan.history if entry.step is not None]
@@ -254,7 +286,7 @@ def _made_on(snapshot: tuple[str, ...], number: int, plan: ImagePlan) -> tuple[s
 
 
 class _StoreFirst(Struct, frozen=True):
-    """A base image's blobs: from the store if they are there, else from where it was found."""
+    """Blobs made elsewhere: from the store if they are there, else from where it was found."""
 
     store: Store
     origin: BlobSource
@@ -265,7 +297,9 @@ class _StoreFirst(Struct, frozen=True):
         return self.origin.open_blob(descriptor)
 
 
-class _Blobs(Struct, frozen=True):
+class BlobMap(Struct, frozen=True):
+    """Documents held in memory and blobs where they are, as one source."""
+
     documents: Mapping[Digest, bytes]
     origins: Mapping[Digest, BlobSource]
 

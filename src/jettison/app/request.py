@@ -38,6 +38,35 @@ class SshSpec(Struct, frozen=True):
     paths: tuple[str, ...] = ()
 
 
+class CacheFrom(Struct, frozen=True):
+    """One ``--cache-from``: ``type`` is registry (``where`` is a reference, of a cache or of an
+    image with an inline cache) or local (a directory, in it ``digest`` or else ``tag``).
+    """
+
+    type: str
+    where: str
+    tag: str = "latest"
+    digest: str = ""
+
+
+class CacheTo(Struct, frozen=True, kw_only=True):
+    """One ``--cache-to``: ``type`` is registry (``where`` is a reference), local (a directory,
+    under ``tag`` in it) or inline (in the image).
+
+    ``mode`` max holds all steps, min those whose layers the image has. ``compression`` None is
+    that of the image. ``ignore_error``: what fails is a warning.
+    """
+
+    type: str
+    where: str = ""
+    mode: str = "min"
+    tag: str = "latest"
+    compression: str | None = None
+    level: int | None = None
+    force: bool = False
+    ignore_error: bool = False
+
+
 class BuildRequest(Struct, frozen=True, kw_only=True):
     """Everything one ``jettison build`` asks for.
 
@@ -60,6 +89,8 @@ class BuildRequest(Struct, frozen=True, kw_only=True):
     build_contexts: dict[str, str] = field(default_factory=dict)
     allow: frozenset[str] = frozenset()
     no_cache: tuple[str, ...] | None = None
+    cache_from: tuple[CacheFrom, ...] = ()
+    cache_to: tuple[CacheTo, ...] = ()
     pull: bool = False
     network: str = "default"
     add_hosts: tuple[tuple[str, str], ...] = ()

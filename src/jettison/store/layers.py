@@ -2,8 +2,10 @@
 
 An id is 16 characters, so that the option string of a mount with a hundred layers stays within
 one page. The layers of base images have ids that follow from their chain IDs and begin with ``b``:
-a layer that is not here (yet, or any more) can be named, and unpacked when it is needed. All
-others begin with ``s`` and are random: what a step made is only here.
+a layer that is not here (yet, or any more) can be named, and unpacked when it is needed. What a
+step made has a random id that begins with ``s``: it is only here. What came from an imported cache
+has an id that follows from its chain ID too, but begins with ``c``: whether it can be had again is
+not for the store to know, so a record that lost one is lost.
 """
 
 from __future__ import annotations
@@ -11,6 +13,7 @@ from __future__ import annotations
 import base64
 import contextlib
 import errno
+import hashlib
 import os
 import time
 from collections.abc import Iterable, Iterator
@@ -63,6 +66,10 @@ class Layers:
         """The id of a base image's layer with this chain ID."""
         return "b" + _base32(bytes.fromhex(hex_of(chain)))
 
+    def id_for_cached(self, chain: Digest, created: float) -> str:
+        """The id of a layer with this chain ID that a step made elsewhere, at this time."""
+        return "c" + _base32(hashlib.sha256(f"{chain} {created!r}".encode()).digest())
+
     def is_base(self, layer: str) -> bool:
         """Whether the layer is a base image's, so that it can be unpacked again."""
         return layer.startswith("b")
@@ -94,8 +101,15 @@ class Layers:
                     part.chmod(0o755)  # whatever the umask
             yield place
 
-    def commit(self, staging: Staging, layer: str, *, diff_id: Digest | None = None) -> None:
-        """Make ``staging.upper`` the layer ``layer``, by a rename.
+    def commit(
+        self,
+        staging: Staging,
+        layer: str,
+        *,
+        diff_id: Digest | None = None,
+        created: float | None = None,
+    ) -> None:
+        """Make ``staging.upper`` the layer ``layer``, by a rename; ``created`` None means now.
 
         If another process made it first, that one stays and this one is dropped.
         """
@@ -113,7 +127,7 @@ class Layers:
             (
                 "INSERT INTO layers (id, diff_id, created, used) VALUES (?, ?, ?, ?) "
                 "ON CONFLICT (id) DO UPDATE SET diff_id = coalesce(excluded.diff_id, diff_id)",
-                (layer, diff_id, now, now),
+                (layer, diff_id, now if created is None else created, now),
             )
         )
 

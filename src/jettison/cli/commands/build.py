@@ -14,7 +14,7 @@ from jettison.cli.group import CONTEXT, Command
 from jettison.errors import UsageError
 
 if TYPE_CHECKING:
-    from jettison.app.request import BuildRequest, BuildResult, Output
+    from jettison.app.request import BuildRequest, BuildResult, CacheFrom, CacheTo, Output
     from jettison.cli.progress.display import Display
     from jettison.model.event import Observer
     from jettison.solve.running import OnFailure
@@ -129,6 +129,8 @@ def make_request(flags: Mapping[str, Any], environ: Mapping[str, str]) -> BuildR
         build_contexts=values.named("--build-context", flags["build_context"]),
         allow=frozenset(allow),
         no_cache=no_cache(flags["no_cache"], flags["no_cache_filter"]),
+        cache_from=_cache_from(flags["cache_from"]),
+        cache_to=_cache_to(flags["cache_to"], flags["build_arg"], outputs),
         pull=flags["pull"],
         network=network,
         add_hosts=tuple(values.host(text) for text in flags["add_host"]),
@@ -151,6 +153,31 @@ def _build_args(given: tuple[str, ...], environ: Mapping[str, str]) -> dict[str,
     epoch = environ.get("SOURCE_DATE_EPOCH")
     inherited = {"SOURCE_DATE_EPOCH": epoch} if epoch else {}
     return {**inherited, **values.variables("--build-arg", given, environ)}
+
+
+def _cache_from(texts: tuple[str, ...]) -> tuple[CacheFrom, ...]:
+    if not texts:
+        return ()
+    from jettison.cli.cache_values import cache_from
+
+    return cache_from(texts)
+
+
+def _cache_to(
+    texts: tuple[str, ...], build_args: tuple[str, ...], outputs: tuple[Output, ...]
+) -> tuple[CacheTo, ...]:
+    """--cache-to, and the build argument that stands for type=inline (buildx `build/opt.go`), if
+    there is an image that could hold it.
+    """
+    argument = dict(text.partition("=")[::2] for text in build_args).get("BUILDKIT_INLINE_CACHE")
+    image = not outputs or any(output.type not in ("local", "tar") for output in outputs)
+    if image and argument in ("1", "t", "T", "true", "True", "TRUE"):
+        texts = (*texts, "type=inline")
+    if not texts:
+        return ()
+    from jettison.cli.cache_values import cache_to
+
+    return cache_to(texts)
 
 
 def make_outputs(flags: Mapping[str, Any]) -> tuple[Output, ...]:

@@ -50,6 +50,8 @@ _SUPPORTED: list[Decorator] = [
     _list("--annotation", metavar="[TYPE:]KEY=VALUE", help="Annotation of the manifest"),
     _switch("--no-cache", help="Run every step, whatever the cache holds"),
     _list("--no-cache-filter", metavar="STAGE", help="Run every step of these stages"),
+    _list("--cache-from", metavar="SPEC", help="Cache to use: type=TYPE,..., or a registry's NAME"),
+    _list("--cache-to", metavar="SPEC", help="Where to export the cache: type=TYPE,..."),
     _switch("--pull", help="Ask the registries for newer base images"),
     _text("--progress", metavar="MODE", help="auto, tty, plain, quiet or rawjson"),
     _switch("-q", "--quiet", help="Print nothing but the image's id"),
@@ -70,13 +72,10 @@ _SUPPORTED: list[Decorator] = [
     _switch("--host-ca", help="Trust this host's certificate authorities in RUN"),
 ]
 
-_CACHE = "the store is the cache; share it with JETTISON_ROOT, or copy images with push and pull"
 _MEMORY = "limit the whole build: systemd-run --user --scope -p MemoryMax=2G jettison build ..."
 _CPU = "limit the whole build: systemd-run --user --scope -p CPUQuota=50% jettison build ..."
 
 REFUSED: dict[tuple[str, ...], tuple[str, frozenset[str]]] = {
-    ("--cache-from",): (_CACHE, NOTHING),
-    ("--cache-to",): (_CACHE, NOTHING),
     ("--builder",): ("there is no daemon: leave it out", frozenset({"default"})),
     ("--attest",): ("no attestations are made: leave it out", NOTHING),
     ("--provenance",): ("no attestations are made: leave it out", frozenset({"false"})),
