@@ -99,6 +99,8 @@ class _Build:
         self._stack = stack
         self._scratch: str | None = None
         self._remotes: Remotes | None = None
+        self._agents: Agents | None = None
+        self._agents_lock = threading.Lock()
         self._secret = secret_reader(request.secrets, session.environ)
         self._images = self._base_images()
 
@@ -261,11 +263,12 @@ class _Build:
     ) -> tuple[Solver, Bench]:
         from jettison.solve.bench import Bench, StoreRecords
         from jettison.solve.solver import Solver
-        from jettison.solve.trees import Trees
+        from jettison.solve.trees import Trees, as_named
 
+        roots = [image.root for image in plan.images if image.root is not None]
         bench = Bench(
             self._store,
-            Trees(self._store, contexts),
+            Trees(self._store, as_named(contexts, roots)),
             plan.sources,
             self._observer,
             self._cancel,
@@ -290,12 +293,6 @@ class _Build:
     def _runner(self, bench: Bench) -> CommandRunner:
         from jettison.solve.running import CommandRunner, Grants
 
-        agents = Agents(
-            self._request.ssh,
-            self._session.environ,
-            self._stack,
-            str(self._stack.enter_context(self._store.staging.directory())),
-        )
         runtime: list[Runtime] = []
         lock = threading.Lock()
 
@@ -309,7 +306,7 @@ class _Build:
             self._store,
             bench.trees,
             find,
-            Grants(self._secret, agents.socket, self._ca_bundle()),
+            Grants(self._secret, self._agent, self._ca_bundle()),
             self._observer,
             self._cancel,
             log_directory=str(self._store.logs),
@@ -331,13 +328,28 @@ class _Build:
         return bundle
 
     def _get_remotes(self) -> Remotes:
+        from jettison.solve.access import Access
         from jettison.solve.remote import Remotes
 
         if self._remotes is None:
             self._remotes = Remotes(
-                self._store, self._session.environ, self._observer, self._cancel, self._secret
+                self._store,
+                self._session.environ,
+                self._observer,
+                self._cancel,
+                Access(self._secret, self._agent),
             )
         return self._remotes
+
+    def _agent(self, agent_id: str) -> str | None:
+        """The socket of an ssh agent that --ssh names, None if it names none."""
+        with self._agents_lock:
+            if self._agents is None:
+                scratch = self._stack.enter_context(self._store.staging.directory())
+                self._agents = Agents(
+                    self._request.ssh, self._session.environ, self._stack, str(scratch)
+                )
+        return self._agents.socket(agent_id)
 
 
 def _is_true(text: str | None) -> bool:
