@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 from collections.abc import Mapping
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
@@ -28,9 +29,10 @@ from jettison.plan.options import (
     PlanOptions,
 )
 from jettison.plan.planner import CONTEXT
-from jettison.plan.steps import BuildPlan, Git, Http, Step
+from jettison.plan.steps import BuildPlan, Git, Http, Local, Step
 
 if TYPE_CHECKING:
+    from jettison.app.attestations import Attestations
     from jettison.sandbox.runtime import Runtime
     from jettison.solve.bench import Bench
     from jettison.solve.remote import Remotes
@@ -100,14 +102,41 @@ class _Build:
         from jettison.app.outputs import Outputs
 
         outputs = Outputs(self._request, self._session, self._observer, self._cancel)
+        started = time.time()
         context = self._context()
         plan, contexts = self._plan(context)
         with Ahead(self._store, chains(plan), outputs.compression, self._cancel) as ahead:
             snapshots = self._solve(plan, contexts, ahead)
             ahead.finish()
-        result = outputs.write(plan, snapshots)
+        attestations = None
+        if self._request.sbom or self._request.provenance is not None:
+            attestations = self._attestations(plan, snapshots, context, contexts, started)
+        result = outputs.write(plan, snapshots, attestations)
         self._images.keep(self._store)
         return result
+
+    def _attestations(
+        self,
+        plan: BuildPlan,
+        snapshots: Mapping[Step, tuple[str, ...]],
+        context: BuildContext,
+        contexts: Mapping[str, ContextTree],
+        started: float,
+    ) -> Attestations:
+        from jettison.app.attestations import Attestations, BuildFacts
+
+        facts = BuildFacts(
+            plan=plan,
+            snapshots=snapshots,
+            context=context,
+            trees=contexts,
+            images=self._images.resolved(),
+            pin=lambda step: self._get_remotes().pin(step).partition(" ")[0],
+            platform=build_platform(),
+            started=started,
+            clock=time.time,
+        )
+        return Attestations(self._request, facts, self._session, self._cancel)
 
     def check(self) -> None:
         self._plan(self._context(), all_stages=not self._request.target)
@@ -233,6 +262,9 @@ class _Build:
             made=ahead.made,
         )
         roots = [image.root for image in plan.images if image.root is not None]
+        if self._request.sbom:
+            scans = (step for image in plan.images for _, step in image.scans)
+            roots += [step for step in scans if not isinstance(step, Local)]
         return solver.solve(roots)
 
     def _runner(self, bench: Bench) -> CommandRunner:
