@@ -34,7 +34,7 @@ CMD ["cat", "/out"]
 STATUS = "Package: tool\nStatus: install ok installed\nArchitecture: amd64\nVersion: 2:1.0-1\n"
 APK = "P:musl\nV:1.2.4-r2\nA:x86_64\nL:MIT\no:musl\nm:Some One <one@example.org>\n\n"
 FILES = {"status": STATUS, "installed": APK, "os-release": "ID=alpine\nVERSION_ID=3.18.4\n"}
-EPOCH = {"SOURCE_DATE_EPOCH": "1600000000"}
+EPOCH = "1600000000"
 SECRET = "s3cret-value"
 PROVENANCE = {v: f"https://slsa.dev/provenance/{v}" for v in ("v0.2", "v1")}
 SPDX = "https://spdx.dev/Document"
@@ -53,7 +53,7 @@ def flags(tmp_path: Path) -> tuple[str, ...]:
 
 
 def exported(jettison: Jettison, app: Path, out: Path, *flags: str) -> Archive:
-    jettison.build(app, *flags, "-o", f"type=oci,dest={out}", **EPOCH)
+    jettison.build(app, *flags, "-o", f"type=oci,dest={out}", SOURCE_DATE_EPOCH=EPOCH)
     assert problems(out) == []
     return Archive(out.read_bytes())
 
@@ -211,7 +211,7 @@ def test_files_beside_a_tree(
     out = tmp_path / "tree"
     attest = ("--provenance=filename=p.json", "--sbom")
     to = f"type=local,dest={out},attestation-prefix=a-"
-    jettison.build(app, *flags, *attest, "-o", to, **EPOCH)
+    jettison.build(app, *flags, *attest, "-o", to, SOURCE_DATE_EPOCH=EPOCH)
     names = ["a-p.json", "a-sbom-build.spdx.json", "a-sbom-context.spdx.json", "a-sbom.spdx.json"]
     assert sorted(path.name for path in out.glob("a-*")) == names
     assert (out / "a-p.json").stat().st_mode & 0o7777 == 0o600
@@ -220,7 +220,9 @@ def test_files_beside_a_tree(
     }
     assert subjects["out"] == {"sha256": hashlib.sha256(b"seventh\n").hexdigest()}
     tar = tmp_path / "tree.tar"
-    jettison.build(app, *flags, "--provenance", "-o", f"type=tar,dest={tar}", **EPOCH)
+    jettison.build(
+        app, *flags, "--provenance", "-o", f"type=tar,dest={tar}", SOURCE_DATE_EPOCH=EPOCH
+    )
     with tarfile.open(tar) as archive:
         file = archive.extractfile("provenance.json")
         assert file is not None

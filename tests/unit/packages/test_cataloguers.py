@@ -101,7 +101,7 @@ def test_apk() -> None:
     assert two.purl == "pkg:apk/alpine/musl@1.2.4-r2?arch=x86_64&distro=alpine-3.18.4"
 
 
-BASH = {
+BASH: dict[int, made.Value] = {
     1000: "bash", 1001: "5.2.26", 1002: "3.fc40", 1003: 1, 1011: "Fedora Project",
     1014: "GPL-3.0-or-later", 1022: "x86_64", 1044: "bash-5.2.26-3.fc40.src.rpm",
     1116: [0, 1], 1117: ["bashrc", "bash"], 1118: ["/etc/", "/usr/bin/"],
