@@ -9,6 +9,7 @@ JettisonError            what the user can mend: one message, no traceback
 ├── ArchiveError         a tar or compressed stream is malformed, hostile or truncated
 ├── PathError            a path in a tree is missing, of the wrong type, or escapes
 ├── ImageError           a manifest, config or layout is malformed or lies about its digest
+├── PackageError         a database or file of a package manager is malformed
 ├── NotFoundError        an image, tag, blob or record that was asked for is not there
 ├── StoreError           the store cannot be used (permissions, version, disk full)
 ├── RegistryError        a registry refused, failed or answered nonsense
@@ -99,6 +100,10 @@ class PathError(JettisonError):
 
 class ImageError(JettisonError):
     """A manifest, config or layout is malformed or does not have the digest it should."""
+
+
+class PackageError(JettisonError):
+    """A database or file of a package manager is malformed (`packages.scan` notes it)."""
 
 
 class NotFoundError(JettisonError):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 from collections.abc import Mapping
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
@@ -28,9 +29,10 @@ from jettison.plan.options import (
     PlanOptions,
 )
 from jettison.plan.planner import CONTEXT
-from jettison.plan.steps import BuildPlan, Git, Http, Step
+from jettison.plan.steps import BuildPlan, Git, Http, Local, Step
 
 if TYPE_CHECKING:
+    from jettison.app.attestations import Attestations
     from jettison.app.outputs import Outputs
     from jettison.sandbox.runtime import Runtime
     from jettison.solve.bench import Bench
@@ -108,18 +110,22 @@ class _Build:
         from jettison.app.outputs import Outputs
 
         outputs = Outputs(self._request, self._session, self._observer, self._cancel)
+        started = time.time()
         context = self._context()
         plan, contexts = self._plan(context)
         with Ahead(self._store, chains(plan), outputs.compression, self._cancel) as ahead:
             imported = self._import()
             solver, bench = self._solver(plan, contexts, ahead, imported)
-            roots = [image.root for image in plan.images if image.root is not None]
+            roots = self._roots(plan)
             snapshots = solver.solve(roots)
             if imported is not None:
                 snapshots = self._settle(solver, roots, imported, outputs)
             ahead.finish()
+        attestations = None
+        if self._request.sbom or self._request.provenance is not None:
+            attestations = self._attestations(plan, snapshots, context, contexts, started)
         if not self._request.cache_to:
-            result = outputs.write(plan, snapshots, imported)
+            result = outputs.write(plan, snapshots, imported, attestations=attestations)
         else:
             from jettison.app.cache_export import CacheExporter
             from jettison.solve.exported import Solved
@@ -128,12 +134,35 @@ class _Build:
             exporter = CacheExporter(
                 self._session, plan, solved, self._observer, self._cancel, outputs.compression
             )
-            result = outputs.write(plan, snapshots, imported, exporter.inline)
+            result = outputs.write(plan, snapshots, imported, exporter.inline, attestations)
             for spec in self._request.cache_to:
                 if spec.type != "inline":
                     exporter.export(spec)
         self._images.keep(self._store)
         return result
+
+    def _attestations(
+        self,
+        plan: BuildPlan,
+        snapshots: Mapping[Step, tuple[str, ...]],
+        context: BuildContext,
+        contexts: Mapping[str, ContextTree],
+        started: float,
+    ) -> Attestations:
+        from jettison.app.attestations import Attestations, BuildFacts
+
+        facts = BuildFacts(
+            plan=plan,
+            snapshots=snapshots,
+            context=context,
+            trees=contexts,
+            images=self._images.resolved(),
+            pin=lambda step: self._get_remotes().pin(step).partition(" ")[0],
+            platform=build_platform(),
+            started=started,
+            clock=time.time,
+        )
+        return Attestations(self._request, facts, self._session, self._cancel)
 
     def check(self) -> None:
         self._plan(self._context(), all_stages=not self._request.target)
@@ -232,6 +261,14 @@ class _Build:
 
     # ---------------------------------------------------------------- solving
 
+    def _roots(self, plan: BuildPlan) -> list[Step]:
+        """The steps whose results are wanted: the images, and what else an SBOM looks at."""
+        roots = [image.root for image in plan.images if image.root is not None]
+        if self._request.sbom:
+            scans = (step for image in plan.images for _, step in image.scans)
+            roots += [step for step in scans if not isinstance(step, Local)]
+        return roots
+
     def _import(self) -> Imported | None:
         if not self._request.cache_from:
             return None
@@ -265,10 +302,9 @@ class _Build:
         from jettison.solve.solver import Solver
         from jettison.solve.trees import Trees, as_named
 
-        roots = [image.root for image in plan.images if image.root is not None]
         bench = Bench(
             self._store,
-            Trees(self._store, as_named(contexts, roots)),
+            Trees(self._store, as_named(contexts, self._roots(plan))),
             plan.sources,
             self._observer,
             self._cancel,

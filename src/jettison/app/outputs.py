@@ -9,10 +9,10 @@ from contextlib import contextmanager
 from typing import IO, TYPE_CHECKING
 
 import msgspec
-from msgspec.structs import replace
+from msgspec import structs
 
 from jettison.app.output_options import FILES, check, pack_options, switch
-from jettison.app.packing import Inline, Packed, Packer, PackOptions
+from jettison.app.packing import Attested, Inline, Packed, Packer, PackOptions
 from jettison.app.request import BuildRequest, BuildResult, Output
 from jettison.app.session import Session
 from jettison.app.vertices import stopped_by, vertex
@@ -23,6 +23,8 @@ from jettison.model.reference import parse_reference
 from jettison.plan.steps import BuildPlan, Step
 
 if TYPE_CHECKING:
+    from jettison.app.attestations import Attestations
+    from jettison.fs.below import Below
     from jettison.fs.compress import Compression
     from jettison.solve.imported import Imported
 
@@ -43,6 +45,7 @@ class Outputs:
         self._observer = observer
         self._cancel = cancel
         self._outputs = request.outputs or (Output("image"),)
+        self._attesting = request.sbom or request.provenance is not None
         self._inline_cache = any(spec.type == "inline" for spec in request.cache_to)
         self._imported: Imported | None = None
         if self._inline_cache and all(output.type in FILES for output in self._outputs):
@@ -52,6 +55,8 @@ class Outputs:
             )
         for output in self._outputs:
             self._check(output)
+            if self._attesting:
+                self._check_attestations(output)
         if request.annotations and all(output.type in FILES for output in self._outputs):
             raise UsageError(
                 "--annotation needs an image to annotate", hint="use --output type=image or oci"
@@ -77,9 +82,28 @@ class Outputs:
                 hint="the layers of steps have the times they were made; use type=registry",
             )
 
+    def _check_attestations(self, output: Output) -> None:
+        """As buildx and BuildKit refuse them: Docker's format has no place for attestations."""
+        if output.type == "docker":
+            raise UsageError(
+                "output type docker cannot hold attestations",
+                hint="use type=oci, or leave out --provenance, --sbom and --attest",
+            )
+        if output.type not in FILES and not switch(output, "oci-mediatypes", default=True):
+            raise UsageError('attestations cannot be exported with "oci-mediatypes=false"')
+
     def _options(self, output: Output) -> PackOptions:
         options = pack_options(output, self._request.annotations)
-        return replace(options, inline_cache=True) if self._inline_cache else options
+        if self._inline_cache:
+            options = structs.replace(options, inline_cache=True)
+        if not self._attesting:
+            return options
+        attested = Attested(
+            self._names(output),
+            artifact=switch(output, "oci-artifact", default=True),
+            inline=output.type in ("image", "registry") or len(self._request.platforms) > 1,
+        )
+        return structs.replace(options, attested=attested)
 
     def _names(self, output: Output) -> tuple[str, ...]:
         given = output.options.get("name", "")
@@ -91,7 +115,7 @@ class Outputs:
     @property
     def reads_files(self) -> bool:
         """Whether an output needs the files of the layers, and not only their blobs."""
-        return any(
+        return self._request.sbom or any(
             o.type in FILES or switch(o, "rewrite-timestamp", default=False) for o in self._outputs
         )
 
@@ -109,11 +133,18 @@ class Outputs:
         snapshots: Mapping[Step, tuple[str, ...]],
         imported: Imported | None = None,
         inline: Inline | None = None,
+        attestations: Attestations | None = None,
     ) -> BuildResult:
         """Write all outputs; the result describes the first image among them."""
         self._imported = imported
         packer = Packer(
-            self._session, plan, snapshots, self._cancel, imported=imported, inline=inline
+            self._session,
+            plan,
+            snapshots,
+            self._cancel,
+            imported=imported,
+            inline=inline,
+            attestations=attestations,
         )
         for output in self._outputs:
             with vertex(self._observer, _title(output)):
@@ -159,23 +190,38 @@ class Outputs:
             write_archive(package, out)
 
     def _write_trees(self, output: Output, packer: Packer) -> None:
-        from jettison.export.rootfs import write_directory, write_trees
-        from jettison.fs.tarwrite import write_tree
+        from jettison.export.rootfs import Root, write_directory, write_files, write_trees
 
         trees = [(str(p).replace("/", "_"), tree, mtime) for p, tree, mtime in packer.trees()]
         apart = switch(output, "platform-split", default=len(trees) > 1)
         assert output.dest is not None
+        beside = self._files_beside(output, packer, trees, apart=apart)
         if output.type == "local":
             for folder, tree, mtime in trees:
                 place = os.path.join(output.dest, folder) if apart else output.dest
                 write_directory(tree, place, mtime=mtime)
+                write_files(beside.get(folder, {}), place, mtime=mtime)
             return
+        roots = [Root(name if apart else "", tree, beside.get(name, {})) for name, tree, _ in trees]
         with self._file(output.dest) as out:
-            mtime = trees[0][2]
-            if apart:
-                write_trees([(name, tree) for name, tree, _ in trees], out, mtime=mtime)
-            else:
-                write_tree(trees[0][1], out, mtime=mtime)
+            write_trees(roots if apart else roots[:1], out, mtime=trees[0][2])
+
+    def _files_beside(
+        self, output: Output, packer: Packer, trees: Sequence[tuple[str, Below, object]],
+        *, apart: bool,
+    ) -> dict[str, dict[str, bytes]]:  # fmt: skip
+        """Attestations as files in the roots of the trees: for each tree, content by name."""
+        if not self._attesting:
+            return {}
+        from jettison.app.beside import statements_of
+
+        prefix = output.options.get("attestation-prefix", "")
+        marked = len(trees) > 1 and not apart
+        found = {}
+        for (name, tree, _), (_, predicates) in zip(trees, packer.statements(), strict=True):
+            suffix = name if marked else ""
+            found[name] = statements_of(predicates, tree, prefix=prefix, suffix=suffix)
+        return found
 
     def _push(self, packed: Packed, names: Sequence[str]) -> None:
         from jettison.app.registries import registry_client

@@ -22,6 +22,8 @@ from jettison.solve.images import layers_of, remember_layers
 
 if TYPE_CHECKING:
     from jettison.app.annotations import Annotation
+    from jettison.app.attestations import Attestations
+    from jettison.attest.statement import Attached, Predicate
     from jettison.export.archive import Package
     from jettison.fs.stack import Stack
     from jettison.solve.imported import CachedBlob, Imported
@@ -37,10 +39,21 @@ class PackOptions(Struct, frozen=True):
     rewrite_timestamp: bool = False
     annotations: tuple[Annotation, ...] = ()
     inline_cache: bool = False
+    attested: Attested | None = None
 
 
 Inline = Callable[[ImagePlan, Sequence[Layer]], bytes]
 """The inline cache of an image with these layers, as JSON."""
+
+
+class Attested(Struct, frozen=True):
+    """What decides the attestations of an image: its names, as ``artifact`` of the OCI or as an
+    image (``oci-artifact=false``), and whether those for image outputs alone are wanted.
+    """
+
+    names: tuple[str, ...]
+    artifact: bool = True
+    inline: bool = True
 
 
 class Packed(Struct, frozen=True):
@@ -53,10 +66,13 @@ class Packed(Struct, frozen=True):
     root: Descriptor
     index: bytes | None
     origins: Mapping[Digest, BlobSource] = field(default_factory=dict)
+    attached: tuple[Attached, ...] = ()
 
     def documents(self) -> dict[Digest, bytes]:
         found = {sha256_digest(i.config): i.config for i in self.images}
         found |= {i.descriptor.digest: i.manifest for i in self.images}
+        for attached in self.attached:
+            found |= attached.documents
         if self.index is not None:
             found[self.root.digest] = self.index
         return found
@@ -91,6 +107,9 @@ class Packed(Struct, frozen=True):
         for image in self.images:
             store.blobs.ingest_bytes(image.config)
             store.blobs.ingest_bytes(image.manifest)
+        for attached in self.attached:
+            for document in attached.documents.values():
+                store.blobs.ingest_bytes(document)
         if self.index is not None:
             store.blobs.ingest_bytes(self.index)
         store.images.name(self.root, names)
@@ -108,7 +127,9 @@ class Packer:
         *,
         imported: Imported | None = None,
         inline: Inline | None = None,
+        attestations: Attestations | None = None,
     ) -> None:
+        self._attestations = attestations
         self._session = session
         self._store = session.store
         self._plan = plan
@@ -142,18 +163,49 @@ class Packer:
 
     def _pack(self, options: PackOptions) -> Packed:
         origins: dict[Digest, BlobSource] = {}
-        indexed = len(self._plan.images) > 1 or self._plan.multi_platform
+        indexed = self.indexed
+        attesting = self._attests(options)
         if options.annotations:
             from jettison.app.annotations import check
 
             platforms = [image.platform for image in self._plan.images]
-            check(options.annotations, platforms, oci=options.oci, index=indexed)
+            check(options.annotations, platforms, oci=options.oci, index=indexed or attesting)
         images = tuple(self._image(image, options, origins) for image in self._plan.images)
-        if len(images) == 1:
+        attached = self._attached(images, options) if attesting else ()
+        if len(images) == 1 and not attached:
             return Packed(images, images[0].descriptor, None, origins)
-        index, root = index_of(images, annotations=_annotated("index", options), oci=options.oci)
+        members = [*(i.descriptor for i in images), *(a.descriptor for a in attached)]
+        index, root = index_of(members, annotations=_annotated("index", options), oci=options.oci)
         root = structs.replace(root, annotations=_annotated("index-descriptor", options))
-        return Packed(images, root, index, origins)
+        return Packed(images, root, index, origins, attached)
+
+    @property
+    def indexed(self) -> bool:
+        """Whether the result is an index also without attestations."""
+        return len(self._plan.images) > 1 or self._plan.multi_platform
+
+    def _attests(self, options: PackOptions) -> bool:
+        found, wanted = self._attestations, options.attested
+        return found is not None and wanted is not None and found.wanted(inline=wanted.inline)
+
+    def _attached(self, images: tuple[Image, ...], options: PackOptions) -> tuple[Attached, ...]:
+        wanted = options.attested
+        assert self._attestations is not None and wanted is not None
+        found = (
+            self._attestations.attach(
+                plan, image, wanted.names, inline=wanted.inline, artifact=wanted.artifact
+            )
+            for plan, image in zip(self._plan.images, images, strict=True)
+        )
+        return tuple(found)
+
+    def statements(self) -> list[tuple[ImagePlan, list[Predicate]]]:
+        """What is stated of each image's tree, for outputs that are files."""
+        found = self._attestations
+        return [
+            (plan, found.predicates(plan, None, inline=False) if found is not None else [])
+            for plan in self._plan.images
+        ]
 
     def _image(
         self,

@@ -6,6 +6,7 @@ from typing import IO
 
 from msgspec import Struct, field
 
+from jettison.attest.options import ProvenanceOptions
 from jettison.model.digest import Digest
 from jettison.model.platform import Platform
 from jettison.plan.steps import Ulimit
@@ -72,6 +73,7 @@ class BuildRequest(Struct, frozen=True, kw_only=True):
 
     ``context`` is a directory, ``-`` (standard input: a tar or a Dockerfile), a git or http(s)
     URL, or a tar file. ``dockerfile`` is a path, ``-``, or None for ``Dockerfile`` in the context.
+    ``provenance`` and ``sbom`` say what is attested of the images.
     ``no_cache`` None: use the cache; (): ignore it for all stages; names: for these stages.
     """
 
@@ -99,6 +101,8 @@ class BuildRequest(Struct, frozen=True, kw_only=True):
     cgroup_parent: str = ""
     host_ca: bool = False
     explain: bool = False
+    provenance: ProvenanceOptions | None = None
+    sbom: bool = False
     iidfile: str | None = None
     metadata_file: str | None = None
     stdin: IO[bytes] | None = None

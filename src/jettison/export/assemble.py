@@ -111,15 +111,15 @@ def assemble(
 
 
 def index_of(
-    images: Iterable[Image], *, annotations: dict[str, str], oci: bool = True
+    members: Iterable[Descriptor], *, annotations: dict[str, str], oci: bool = True
 ) -> tuple[bytes, Descriptor]:
-    """The index of several platforms: one entry each, and nothing else."""
+    """The index of several manifests: one entry each, and nothing else."""
     media_type = OCI_INDEX if oci else DOCKER_INDEX
     data = encode(
         Index(
             schemaVersion=2,
             mediaType=media_type,
-            manifests=tuple(image.descriptor for image in images),
+            manifests=tuple(members),
             annotations=annotations,
         )
     )

@@ -9,8 +9,9 @@ from typing import Protocol
 
 from jettison.errors import Cancelled, JettisonError
 from jettison.model.event import Observer, StepExplained, StepFinished, StepStarted
+from jettison.plan.ancestors import ancestors
 from jettison.plan.steps import BindMount, Local, Merge, PathSource, Source, Step, StepInfo
-from jettison.solve.graph import ancestors, base_sources, readers
+from jettison.solve.graph import base_sources, readers
 from jettison.solve.keys import Reader, Reference, key_of
 from jettison.solve.lookup import Lookup, Records, Snapshot
 from jettison.solve.recorded import dump

@@ -11,8 +11,9 @@ from jettison.fs.follow import followed
 from jettison.fs.select import Selection, select
 from jettison.fs.stack import Stack
 from jettison.fs.tree import Tree
+from jettison.plan.ancestors import ancestors
 from jettison.plan.steps import BindMount, CacheMount, Copy, Local, PathSource, Step
-from jettison.solve.graph import ancestors, readers
+from jettison.solve.graph import readers
 from jettison.solve.keys import Reader
 from jettison.solve.lookup import Snapshot
 

@@ -99,6 +99,7 @@ def make_request(flags: Mapping[str, Any], environ: Mapping[str, str]) -> BuildR
     """The request for what the command line says; raises UsageError."""
     from jettison.app.request import BuildRequest
     from jettison.cli import values
+    from jettison.cli.attests import attestations
 
     context, dockerfile = flags["context"], flags["file"] or None
     if context is None:
@@ -110,6 +111,7 @@ def make_request(flags: Mapping[str, Any], environ: Mapping[str, str]) -> BuildR
     allow = {values.one_of("--allow", a, values.ENTITLEMENTS) for a in flags["allow"]}
     if network == "host":  # asking for it on the command line grants it
         allow.add("network.host")
+    provenance, sbom = attestations(flags["attest"], flags["provenance"], flags["sbom"])
     outputs = make_outputs(flags)
     to_stdout = any(o.dest == "-" for o in outputs)
     return BuildRequest(
@@ -139,6 +141,8 @@ def make_request(flags: Mapping[str, Any], environ: Mapping[str, str]) -> BuildR
         cgroup_parent=flags["cgroup_parent"],
         host_ca=flags["host_ca"],
         explain=flags["explain"],
+        provenance=provenance,
+        sbom=sbom,
         iidfile=flags["iidfile"],
         metadata_file=flags["metadata_file"],
         stdin=sys.stdin.buffer if "-" in (context, dockerfile) else None,

@@ -7,6 +7,7 @@ from typing import Any, TypeVar, cast
 
 import click
 
+from jettison.cli.argv import OptionalValue
 from jettison.cli.refused import NOTHING, Decorator, decorate, idle, switches, valued
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -34,6 +35,15 @@ def _switch(*names: str, help: str) -> Callable[[F], F]:
     return click.option(*names, is_flag=True, help=help)
 
 
+def _optional(name: str, *, help: str) -> Callable[[F], F]:
+    """Without a value it is true."""
+    from jettison.cli.attests import is_value
+
+    return click.option(
+        name, metavar="SPEC", help=help, cls=OptionalValue, bare="true", is_value=is_value
+    )
+
+
 _SUPPORTED: list[Decorator] = [
     _text("-f", "--file", metavar="PATH", help="Dockerfile (default: PATH/Dockerfile); - is stdin"),
     _list("-t", "--tag", metavar="NAME[:TAG]", help="Name of the image"),
@@ -48,6 +58,9 @@ _SUPPORTED: list[Decorator] = [
     _list("--build-context", metavar="NAME=SOURCE", help="Named context: directory, URL, image"),
     _list("--label", metavar="KEY=VALUE", help="Label of the image"),
     _list("--annotation", metavar="[TYPE:]KEY=VALUE", help="Annotation of the manifest"),
+    _list("--attest", metavar="SPEC", help="Attestation: type=provenance,mode=max or type=sbom"),
+    _optional("--provenance", help="How it was built, as --attest type=provenance"),
+    _optional("--sbom", help="What packages are in it, as --attest type=sbom"),
     _switch("--no-cache", help="Run every step, whatever the cache holds"),
     _list("--no-cache-filter", metavar="STAGE", help="Run every step of these stages"),
     _list("--cache-from", metavar="SPEC", help="Cache to use: type=TYPE,..., or a registry's NAME"),
@@ -77,9 +90,6 @@ _CPU = "limit the whole build: systemd-run --user --scope -p CPUQuota=50% jettis
 
 REFUSED: dict[tuple[str, ...], tuple[str, frozenset[str]]] = {
     ("--builder",): ("there is no daemon: leave it out", frozenset({"default"})),
-    ("--attest",): ("no attestations are made: leave it out", NOTHING),
-    ("--provenance",): ("no attestations are made: leave it out", frozenset({"false"})),
-    ("--sbom",): ("no attestations are made: leave it out", frozenset({"false"})),
     ("--isolation",): ("that is for Windows: leave it out", frozenset({"default", ""})),
     ("--security-opt",): ("use --allow security.insecure and RUN --security", NOTHING),
     ("--cpu-period",): (_CPU, frozenset({"0"})),
