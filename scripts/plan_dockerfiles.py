@@ -56,7 +56,9 @@ def tried(path: Path, options: PlanOptions, counts: Counter[str]) -> Iterator[st
     for stage in dockerfile.stages:
         counts["targets"] += 1
         try:
-            made = plan(dockerfile, replace(options, target=str(stage.index)), Offline(), Silent())
+            # Not every stage has a name, but the last one is the target.
+            upto = replace(dockerfile, stages=dockerfile.stages[: stage.index + 1])
+            made = plan(upto, options, Offline(), Silent())
         except JettisonError as error:
             found[shown(path, error)] = None
         else:

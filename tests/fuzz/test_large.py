@@ -8,7 +8,7 @@ import pytest
 
 from tests.fuzz.trial import LINTER, outcome
 
-LINES = 10_000
+LINES = 4_000
 WIDTH = 60_000
 """Characters of a long line, of which 65,535 are allowed."""
 BOUND = 15.0
