@@ -2,15 +2,18 @@
 # make demo      a real Go service: from a fat image to a few megabytes, measured
 # make test      everything CI runs: lint, types, unit and integration tests
 # make lint      ruff and mypy
+# make golden    the texts of tests/golden/instructions anew (then read the difference)
+# make fuzz      100,000 Dockerfiles, made up and spoilt, through parse, plan and lint
 # make bench     ratios against the builders found on this machine
 
 PYTHON ?= python3
+FUZZ ?= 100000
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 DEV := $(VENV)/.installed-dev
 
-.PHONY: install demo test lint bench lock clean
+.PHONY: install demo test lint golden fuzz bench lock clean
 .DELETE_ON_ERROR:
 
 install: $(STAMP)
@@ -39,6 +42,12 @@ lint: $(DEV)
 
 test: $(DEV) lint
 	$(BIN)/python -m pytest -n 2 --dist worksteal $(PYTEST_ARGS)
+
+golden: $(DEV)
+	GOLDEN=write $(BIN)/python -m pytest -q -p no:xdist tests/golden/instructions
+
+fuzz: $(DEV)
+	FUZZ=$(FUZZ) $(BIN)/python -m pytest -q -p no:xdist tests/fuzz/test_fuzz.py
 
 bench: install
 	$(BIN)/python scripts/bench.py $(BENCH_ARGS)

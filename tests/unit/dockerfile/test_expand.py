@@ -321,3 +321,20 @@ def test_large_values_take_no_quadratic_time() -> None:
     body = "x" * 2_000_000 + "$a\n"
     assert Expander().heredoc(body, ENV) == "x" * 2_000_000 + "one\n"
     assert Expander().words(body, ENV) == ["x" * 2_000_000 + "one"]
+
+
+@pytest.mark.parametrize(
+    ("text", "result"),
+    [
+        ("${v#*a*b}", "ab\nab"),
+        ("${v##*a*b}", "\nab"),
+        ("${v%b*a*b}", "aabab\nab"),
+        ("${v%%a*b}", "aabab\n"),
+        ("${v/a*b/-}", "-\nab"),
+        ("${v//a*b/-}", "-\n-"),
+        ("${v//*b\n*a/-}", "-b"),
+        ("${v/?\n?/-}", "aaba-b"),
+    ],
+)
+def test_stars_meet_the_nearest_or_the_farthest_of_their_line(text: str, result: str) -> None:
+    assert Expander().word(text, {"v": "aabab\nab"}) == result
