@@ -6,6 +6,7 @@ JettisonError            what the user can mend: one message, no traceback
 ├── PlanError            the Dockerfile is well formed but asks for what cannot be
 ├── StepError            a step of the build failed
 │   └── RunError         the command of a RUN ended with a status other than 0
+│       └── OutOfMemoryError   because its memory limit had a process of it killed
 ├── ArchiveError         a tar or compressed stream is malformed, hostile or truncated
 ├── PathError            a path in a tree is missing, of the wrong type, or escapes
 ├── ImageError           a manifest, config or layout is malformed or lies about its digest
@@ -88,6 +89,10 @@ class RunError(StepError):
         self.status = status
         self.tail = tail
         self.log = log
+
+
+class OutOfMemoryError(RunError):
+    """The command failed after the kernel had killed a process of it at its memory limit."""
 
 
 class ArchiveError(JettisonError):

@@ -250,7 +250,7 @@ class _Build:
         def registry() -> ImageSource:
             from jettison.app.registries import registry_source
 
-            return registry_source(session)
+            return registry_source(session, self._stack, self._cancel)
 
         def layout(path: str) -> ImageSource:
             from jettison.image.layout import open_layout
@@ -342,7 +342,7 @@ class _Build:
             self._store,
             bench.trees,
             find,
-            Grants(self._secret, self._agent, self._ca_bundle()),
+            Grants(self._secret, self._agent, self._ca_bundle(), self._request.limits),
             self._observer,
             self._cancel,
             log_directory=str(self._store.logs),

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Mapping
+from contextlib import ExitStack
 
 from jettison.app.session import Session
+from jettison.app.vertices import stopped_by
 from jettison.model.source import ImageSource
 from jettison.registry.client import RegistryClient
 from jettison.registry.config import Credentials
@@ -25,6 +28,11 @@ def registry_client(environ: Mapping[str, str]) -> RegistryClient:
     return RegistryClient(registry_settings(environ), Credentials.from_environment(environ))
 
 
-def registry_source(session: Session) -> ImageSource:
-    """Registries as a source of base images; documents are kept in the store."""
-    return RegistrySource(registry_client(session.environ), session.store.blobs)
+def registry_source(session: Session, stack: ExitStack, cancel: threading.Event) -> ImageSource:
+    """Registries as a source of base images; documents are kept in the store.
+
+    Closed with ``stack``; once ``cancel`` is set no request is tried again.
+    """
+    client = stack.enter_context(registry_client(session.environ))
+    stack.enter_context(stopped_by(cancel, client.cancel))
+    return RegistrySource(client, session.store.blobs)

@@ -10,6 +10,7 @@ from jettison.attest.options import ProvenanceOptions
 from jettison.model.digest import Digest
 from jettison.model.platform import Platform
 from jettison.plan.steps import Ulimit
+from jettison.sandbox.limits import Limits
 
 
 class Output(Struct, frozen=True):
@@ -99,6 +100,7 @@ class BuildRequest(Struct, frozen=True, kw_only=True):
     shm_size: int = 0
     ulimits: tuple[Ulimit, ...] = ()
     cgroup_parent: str = ""
+    limits: Limits = Limits()
     host_ca: bool = False
     explain: bool = False
     provenance: ProvenanceOptions | None = None

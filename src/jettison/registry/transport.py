@@ -57,7 +57,7 @@ class Transport:
             self._clients.clear()
 
     def cancel(self) -> None:
-        """End every wait between attempts, now and from now on, with Cancelled."""
+        """End every wait between attempts, and every new attempt, from now on with Cancelled."""
         self._cancelled.set()
 
     def scheme(self, address: str) -> str:
@@ -82,6 +82,8 @@ class Transport:
         attempts = self.settings.attempts if again else 1
         for attempt in range(1, attempts + 1):
             asked: float | None = None
+            if self._cancelled.is_set():
+                raise Cancelled
             try:
                 response = self._follow(method, url, dict(headers), content)
             except LostConnectionError as error:

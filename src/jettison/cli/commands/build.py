@@ -100,6 +100,7 @@ def make_request(flags: Mapping[str, Any], environ: Mapping[str, str]) -> BuildR
     from jettison.app.request import BuildRequest
     from jettison.cli import values
     from jettison.cli.attests import attestations
+    from jettison.cli.limits import limits
 
     context, dockerfile = flags["context"], flags["file"] or None
     if context is None:
@@ -139,6 +140,7 @@ def make_request(flags: Mapping[str, Any], environ: Mapping[str, str]) -> BuildR
         shm_size=values.size("--shm-size", flags["shm_size"]) if flags["shm_size"] else 0,
         ulimits=tuple(values.ulimit(text) for text in flags["ulimit"]),
         cgroup_parent=flags["cgroup_parent"],
+        limits=limits(flags),
         host_ca=flags["host_ca"],
         explain=flags["explain"],
         provenance=provenance,

@@ -8,6 +8,7 @@ from typing import Any, TypeVar, cast
 import click
 
 from jettison.cli.argv import OptionalValue
+from jettison.cli.limits import LIMITS
 from jettison.cli.refused import NOTHING, Decorator, decorate, idle, switches, valued
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -77,7 +78,7 @@ _SUPPORTED: list[Decorator] = [
     _list("--add-host", metavar="HOST:IP", help="Line in /etc/hosts of RUN"),
     _text("--shm-size", metavar="BYTES", help="Size of /dev/shm in RUN, e.g. 64m"),
     _list("--ulimit", metavar="NAME=SOFT[:HARD]", help="Resource limit of RUN"),
-    _text("--cgroup-parent", metavar="PATH", help="Cgroup in which RUN's are made", default=""),
+    *LIMITS,
     _switch("--check", help="Do not build: show what the build checks find (--call check)"),
     _text("--call", metavar="METHOD", help="build, or check[,format=json]", default="build"),
     _text("--on-error", metavar="DO", help="When a RUN fails: fail, or shell", default="fail"),
@@ -85,20 +86,11 @@ _SUPPORTED: list[Decorator] = [
     _switch("--host-ca", help="Trust this host's certificate authorities in RUN"),
 ]
 
-_MEMORY = "limit the whole build: systemd-run --user --scope -p MemoryMax=2G jettison build ..."
-_CPU = "limit the whole build: systemd-run --user --scope -p CPUQuota=50% jettison build ..."
 
 REFUSED: dict[tuple[str, ...], tuple[str, frozenset[str]]] = {
     ("--builder",): ("there is no daemon: leave it out", frozenset({"default"})),
     ("--isolation",): ("that is for Windows: leave it out", frozenset({"default", ""})),
     ("--security-opt",): ("use --allow security.insecure and RUN --security", NOTHING),
-    ("--cpu-period",): (_CPU, frozenset({"0"})),
-    ("--cpu-quota",): (_CPU, frozenset({"0"})),
-    ("-c", "--cpu-shares"): (_CPU, frozenset({"0"})),
-    ("--cpuset-cpus",): ("run it under taskset", frozenset({""})),
-    ("--cpuset-mems",): ("run it under numactl", frozenset({""})),
-    ("-m", "--memory"): (_MEMORY, frozenset({"0"})),
-    ("--memory-swap",): (_MEMORY, frozenset({"0"})),
     ("--policy",): ("source policies are not evaluated", NOTHING),
 }
 """Flags of docker and buildx that are errors: what to do instead, and values that ask nothing."""
