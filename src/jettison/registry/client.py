@@ -66,7 +66,7 @@ class RegistryClient:
         self.transport.close()
 
     def cancel(self) -> None:
-        """Let nobody wait any longer: waits between attempts end with Cancelled."""
+        """Let nobody wait any longer: what goes on ends with Cancelled; see Transport.cancel."""
         self.transport.cancel()
 
     def resolve(self, reference: Reference) -> Descriptor:
@@ -93,8 +93,8 @@ class RegistryClient:
 
         return self._read(reference, get)
 
-    def open_blob(self, reference: Reference, descriptor: Descriptor) -> IO[bytes]:
-        """A stream of a blob of the repository; see stream.BlobStream."""
+    def open_blob(self, reference: Reference, descriptor: Descriptor, offset: int = 0) -> IO[bytes]:
+        """A stream of a blob of the repository from ``offset`` on; see stream.BlobStream."""
         what = f"{reference.repository}: blob {descriptor.digest}"
 
         def open_at(offset: int) -> httpx.Response:
@@ -111,7 +111,8 @@ class RegistryClient:
                 ),
             )
 
-        return io.BufferedReader(BlobStream(descriptor, open_at, self.transport, what), 128 << 10)
+        stream = BlobStream(descriptor, open_at, self.transport, what, offset)
+        return io.BufferedReader(stream, 128 << 10)
 
     def has_blob(self, reference: Reference, digest: Digest) -> bool:
         """Whether the repository (the registry itself, not a mirror) has the blob."""

@@ -29,7 +29,7 @@ class Settings:
     certs: Path = Path("/etc/docker/certs.d")
     connect_timeout: float = 15.0
     read_timeout: float = 60.0
-    attempts: int = 4
+    attempts: int = 5
     backoff: float = 0.5
     longest_wait: float = 60.0
     slowest: int = 64

@@ -57,6 +57,10 @@ class RepositoryBlobs:
             return BytesIO(self.document(descriptor))
         return self._client.open_blob(self.reference, descriptor)
 
+    def open_blob_from(self, descriptor: Descriptor, offset: int) -> IO[bytes]:
+        """A stream of the blob from ``offset`` on; as `open_blob` otherwise."""
+        return self._client.open_blob(self.reference, descriptor, offset)
+
     def document(self, descriptor: Descriptor) -> bytes:
         """The bytes of a manifest, index or config, checked."""
         known = self.documents.get(descriptor.digest)
