@@ -1,6 +1,7 @@
 # make install   system packages and .venv/bin/jettison
 # make demo      a real Go service: from a fat image to a few megabytes, measured
 # make test      everything CI runs: lint, types, unit and integration tests
+# make faults    500 MB through a registry of which a third of all requests fails
 # make lint      ruff and mypy
 # make bench     ratios against the builders found on this machine
 
@@ -10,7 +11,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 DEV := $(VENV)/.installed-dev
 
-.PHONY: install demo test lint bench lock clean
+.PHONY: install demo test faults lint bench lock clean
 .DELETE_ON_ERROR:
 
 install: $(STAMP)
@@ -39,6 +40,9 @@ lint: $(DEV)
 
 test: $(DEV) lint
 	$(BIN)/python -m pytest -n 2 --dist worksteal $(PYTEST_ARGS)
+
+faults: $(DEV)
+	JETTISON_TEST_MEGABYTES=500 $(BIN)/python -m pytest -s tests/integration/registry/test_chaos.py
 
 bench: install
 	$(BIN)/python scripts/bench.py $(BENCH_ARGS)

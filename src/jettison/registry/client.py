@@ -88,6 +88,8 @@ class RegistryClient:
         def get(session: Session) -> bytes:
             data, _ = _get_manifest(session, descriptor.digest, what)
             check_digest(data, descriptor.digest, what)
+            if len(data) != descriptor.size:
+                raise ImageError(f"{what} has {len(data)} bytes instead of {descriptor.size}")
             check_kind(data, descriptor, what)
             return data
 
@@ -166,9 +168,13 @@ class RegistryClient:
             if url in seen or len(seen) >= _MAX_PAGES:
                 raise RegistryError(f"{what}: it has no end")
             seen.add(url)
-            response = session.request("GET", url, scopes=[session.scope("pull")], what=what)
+            page = url
+
+            def ask(url: str = page) -> httpx.Response:
+                return session.request("GET", url, scopes=[session.scope("pull")], what=what)
+
+            body, response = self.transport.whole(ask, _MAX_TAGS_PAGE, what)
             following = response.links.get("next", {}).get("url")
-            body = self.transport.read(response, _MAX_TAGS_PAGE, what)
             yield from _tags(body, what)
             url = self.transport.location(url, following) if following else None
 
@@ -234,19 +240,22 @@ def _from_headers(response: httpx.Response, reference: Reference) -> Descriptor 
         return None
     if reference.digest is not None and digest != reference.digest:
         return None
-    return Descriptor(kind, digest, int(length[:18]))
+    size = int(length[:18])
+    return Descriptor(kind, digest, size) if size else None  # some say 0 of what they do not know
 
 
 def _get_manifest(session: Session, name: str, what: str) -> tuple[bytes, str]:
-    response = session.request(
-        "GET",
-        session.url("manifests", name),
-        scopes=[session.scope("pull")],
-        what=what,
-        headers={"Accept": ACCEPT},
-    )
-    content_type = response.headers.get("Content-Type", "")
-    return session.transport.read(response, MAX_DOCUMENT, what), content_type
+    def ask() -> httpx.Response:
+        return session.request(
+            "GET",
+            session.url("manifests", name),
+            scopes=[session.scope("pull")],
+            what=what,
+            headers={"Accept": ACCEPT},
+        )
+
+    data, response = session.transport.whole(ask, MAX_DOCUMENT, what)
+    return data, response.headers.get("Content-Type", "")
 
 
 def _tags(body: bytes, what: str) -> list[str]:

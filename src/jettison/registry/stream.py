@@ -78,9 +78,9 @@ class BlobStream(io.RawIOBase):
     def _next(self) -> bytes:
         """The next bytes, resuming as often as needed; empty only at the end of the blob."""
         while True:
+            if self._response is None:
+                self._begin()  # that tries several times itself
             try:
-                if self._response is None:
-                    self._begin()
                 chunk = self._read()
             except LostConnectionError as error:
                 self._lost(error)

@@ -9,13 +9,12 @@ from __future__ import annotations
 import os
 import random
 import threading
-import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING
 from urllib.parse import urljoin, urlsplit
 
 from jettison.errors import Cancelled, RegistryError
-from jettison.registry.failures import LostConnectionError, clean
+from jettison.registry.failures import LostConnectionError, clean, retry_after
 from jettison.registry.hosts import may_be_plain, origin
 from jettison.registry.proxies import proxy_for
 from jettison.registry.settings import Settings
@@ -130,6 +129,20 @@ class Transport:
         if self._cancelled.wait(min(wait, self.settings.longest_wait)):
             raise Cancelled
 
+    def whole(
+        self, ask: Callable[[], httpx.Response], limit: int, what: str
+    ) -> tuple[bytes, httpx.Response]:
+        """The body of what ``ask`` gives, asked for again when it is cut; raises as `read`."""
+        for attempt in range(1, self.settings.attempts + 1):
+            response = ask()
+            try:
+                return self.read(response, limit, what), response
+            except LostConnectionError:
+                if attempt == self.settings.attempts:
+                    raise
+            self.pause(attempt)
+        raise AssertionError("unreachable")
+
     def read(self, response: httpx.Response, limit: int, what: str) -> bytes:
         """The whole body, of at most ``limit`` bytes; closes the response.
 
@@ -144,7 +157,8 @@ class Transport:
                 if len(data) > limit:
                     raise RegistryError(f"{what}: the answer is longer than {limit} bytes")
         except httpx.HTTPError as error:
-            raise self.failed(error, str(response.url)) from None
+            lost = self.failed(error, str(response.url))
+            raise LostConnectionError(f"{what}: {lost.message}", hint=lost.hint) from None
         finally:
             response.close()
         return bytes(data)
@@ -252,20 +266,6 @@ class Transport:
                 "Accept-Encoding": "identity",
             },
         )
-
-
-def retry_after(text: str | None) -> float | None:
-    """Seconds to wait by a Retry-After header (RFC 9110 section 10.2.3), None without one."""
-    if text is None:
-        return None
-    if text.strip().isdecimal():
-        return float(text.strip()[:9])
-    from email.utils import parsedate_to_datetime
-
-    try:
-        return max(0.0, parsedate_to_datetime(text).timestamp() - time.time())
-    except (ValueError, OverflowError):
-        return None
 
 
 def failed_connection(error: Exception, url: str) -> LostConnectionError:

@@ -27,11 +27,11 @@ from jettison.model.oci import (
     encode,
 )
 from jettison.registry.documents import MAX_DEPTH, check_digest, check_kind, collect, media_type_of
-from jettison.registry.failures import clean, error_text
+from jettison.registry.failures import clean, error_text, retry_after
 from jettison.registry.network import Pace
 from jettison.registry.settings import Settings
 from jettison.registry.transfer import run_all
-from jettison.registry.transport import Transport, retry_after
+from jettison.registry.transport import Transport
 
 MANIFEST = b'{"schemaVersion":2,"config":{},"layers":[]}'
 INDEX = b'{"schemaVersion":2,"manifests":[]}'
