@@ -152,6 +152,7 @@ class Outputs:
                         packed.blobs(),
                         packed.root,
                         [reference],
+                        origins=self._store.origins.of,
                         observer=self._observer,
                         step=step,
                     )

@@ -16,6 +16,9 @@ from jettison.registry.client import RegistryClient
 from jettison.registry.documents import Contents, collect
 from jettison.registry.transfer import Job, Progress, run_all
 
+_MOST_MOUNTS = 3
+"""Repositories to try for one blob: each one in vain is a request."""
+
 Origins = Callable[[Digest], Iterable[Reference]]
 """Repositories that are known to have a blob."""
 
@@ -96,4 +99,4 @@ class _Push:
         """The other repositories of the same registry that have the blob, each once."""
         known = [*self.pushed, *self.origins(digest)]
         same = (r.path for r in known if r.host == repository.host and r.path != repository.path)
-        return list(dict.fromkeys(same))
+        return list(dict.fromkeys(same))[:_MOST_MOUNTS]

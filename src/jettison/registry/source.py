@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from io import BytesIO
 from typing import IO
 
@@ -95,12 +96,18 @@ class RegistrySource:
     """Finds images in registries.
 
     With a ``cache`` (the store's blobs), to resolve an image again that has not changed is one
-    HEAD request: its documents are kept there.
+    HEAD request: its documents are kept there. ``note`` is told which repository has which layers.
     """
 
-    def __init__(self, client: RegistryClient, cache: BlobSink | None = None) -> None:
+    def __init__(
+        self,
+        client: RegistryClient,
+        cache: BlobSink | None = None,
+        note: Callable[[Reference, Iterable[Digest]], None] | None = None,
+    ) -> None:
         self._client = client
         self._cache = cache
+        self._note = note
 
     def resolve(self, name: str, platform: Platform) -> ResolvedImage:
         """The image ``name`` stands for now; its ``digest`` is that of the platform's manifest.
@@ -110,4 +117,7 @@ class RegistrySource:
         reference = parse_reference(name)
         descriptor = self._client.resolve(reference)
         origin = RepositoryBlobs(self._client, reference, self._cache, keep=True)
-        return resolve_image(origin, name, descriptor, platform)
+        image = resolve_image(origin, name, descriptor, platform)
+        if self._note is not None:
+            self._note(reference, [layer.digest for layer in image.layers])
+        return image

@@ -84,21 +84,25 @@ class _Upload:
         for path in mount_from:
             if self._mount(path):
                 return "mounted"
-        failures, reached = 0, 0
+        failures = forgotten = 0
         while True:
+            before = self.offset
             try:
                 if not self.location:
                     self._begin()
                 self._send()
                 return "uploaded"
             except (LostConnectionError, StatusError, ResendError) as error:
-                if self.offset > reached:
-                    failures, reached = 0, self.offset
-                failures += 1
-                self._wait(error, failures)
+                failures = 1 if self.offset > before else failures + 1
+                self._wait(error, max(failures, forgotten))
             if has_blob(self.session, self.descriptor.digest, "pull,push"):
                 return "uploaded"  # only the answer was lost
+            reached = self.offset
             self._ask_offset()
+            if reached and not self.location:
+                # It forgets what breaks off: then the fewer requests, the better.
+                forgotten += 1
+                self.pieces = None
 
     def _wait(self, error: LostConnectionError | StatusError | ResendError, failures: int) -> None:
         """Wait before the next attempt; raises ``error`` if there is to be none."""

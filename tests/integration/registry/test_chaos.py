@@ -24,7 +24,8 @@ from tests.integration.support.layouts import CONFIG, MANIFEST, Layout
 from tests.integration.support.server import Registry
 
 MEGABYTES = int(os.environ.get("JETTISON_TEST_MEGABYTES") or 60)
-SEEDS = (1, 2, 7)  # with them every kind of fault comes up, and all that is resumed
+# With the first ones every kind of fault comes up, and all that can be resumed is.
+SEEDS = (1, 2, 7) if MEGABYTES == 60 else range(1, 7)
 SHARES = (60, 20, 12, 8)  # percent of the whole, for each layer
 PEAK = 200_000_000
 ROOT = Path(__file__).parents[3]
@@ -118,8 +119,9 @@ def test_a_big_image_comes_through(
     assert contents(tmp_path / "store") == expected
     assert list((tmp_path / "store" / "tmp").iterdir()) == []
     assert registry.inspect(f"chaos{seed}:1", "--raw") == json.loads(big.read(big.entries[0]))
-    assert chaos.faults.total() > 5 and chaos.ranges > 0
-    assert patches > 0 or seed == 1
+    if MEGABYTES == 60:
+        assert chaos.faults.total() > 5 and chaos.ranges > 0
+        assert patches > 0 or seed == 1
     assert size <= up <= 1.5 * size and size <= chaos.down <= 1.5 * size
     assert max(pushed["peak"], pulled["peak"]) < PEAK
 
