@@ -13,7 +13,7 @@ from jettison.model.oci import INDEX_TYPES, MANIFEST_TYPES, MAX_DOCUMENT, Descri
 from jettison.model.reference import Reference
 from jettison.registry.config import Anonymous, CredentialSource
 from jettison.registry.documents import check_digest, check_kind, media_type_of
-from jettison.registry.failures import LostConnectionError, StatusError
+from jettison.registry.failures import LostConnectionError, RefusedError, StatusError
 from jettison.registry.hosts import Endpoint, endpoints, origin_endpoint
 from jettison.registry.session import Session
 from jettison.registry.settings import Settings
@@ -215,7 +215,7 @@ def _resolve(session: Session, reference: Reference) -> Descriptor:
             what=what,
             headers={"Accept": ACCEPT},
         )
-    except (StatusError, NotFoundError):
+    except (StatusError, NotFoundError, RefusedError):
         pass  # some registries know no HEAD; GET also brings the reason
     else:
         response.close()

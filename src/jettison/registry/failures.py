@@ -25,6 +25,10 @@ class LostConnectionError(RegistryError):
         self.passing = passing
 
 
+class RefusedError(AuthError):
+    """A registry answered with 401 or 403, for all that was sent to it."""
+
+
 class StatusError(RegistryError):
     """A registry answered with an error status that is neither 401, 403 nor 404.
 
@@ -122,7 +126,7 @@ def refuse(response: httpx.Response, host: str, what: str) -> NoReturn:
     reason = f"{status} {clean(response.reason_phrase, 40)}".strip()
     text = f"{said} (status {status})" if said else reason
     if status in (401, 403):
-        raise AuthError(
+        raise RefusedError(
             f"{what}: access denied: {text}",
             hint=f"check the name; if it is right, log in with: jettison login {host}",
         )

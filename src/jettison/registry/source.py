@@ -6,10 +6,11 @@ from collections.abc import Callable, Iterable
 from io import BytesIO
 from typing import IO
 
-from jettison.errors import ImageError
+from jettison.errors import ImageError, NotFoundError
 from jettison.model.digest import Digest
 from jettison.model.oci import (
     DOCKER_CONFIG,
+    FOREIGN_LAYERS,
     INDEX_TYPES,
     MANIFEST_TYPES,
     MAX_DOCUMENT,
@@ -22,6 +23,7 @@ from jettison.model.resolve import resolve_image
 from jettison.model.source import ResolvedImage
 from jettison.registry.client import RegistryClient
 from jettison.registry.documents import check_digest
+from jettison.registry.failures import clean
 from jettison.registry.transfer import BlobSink
 
 _MANIFESTS = INDEX_TYPES | MANIFEST_TYPES
@@ -56,11 +58,20 @@ class RepositoryBlobs:
         """
         if descriptor.mediaType in _DOCUMENTS:
             return BytesIO(self.document(descriptor))
-        return self._client.open_blob(self.reference, descriptor)
+        return self.open_blob_from(descriptor, 0)
 
     def open_blob_from(self, descriptor: Descriptor, offset: int) -> IO[bytes]:
         """A stream of the blob from ``offset`` on; as `open_blob` otherwise."""
-        return self._client.open_blob(self.reference, descriptor, offset)
+        try:
+            return self._client.open_blob(self.reference, descriptor, offset)
+        except NotFoundError as error:
+            if descriptor.mediaType not in FOREIGN_LAYERS:
+                raise
+            where = clean(" ".join(descriptor.urls)) or "a place that the manifest does not name"
+            raise NotFoundError(
+                f"{error.message}; it is a foreign layer, which registries need not have",
+                hint=f"it is at {where}; jettison fetches nothing from there",
+            ) from None
 
     def document(self, descriptor: Descriptor) -> bytes:
         """The bytes of a manifest, index or config, checked."""

@@ -27,7 +27,9 @@ if TYPE_CHECKING:
 
 _CHUNK = 256 << 10
 _PIECE = 16 << 20
-"""Bytes of one PATCH, once an upload as a whole has failed."""
+"""Least bytes of one PATCH, once an upload as a whole has failed."""
+_PIECES = 8
+"""PATCHes of a large blob: each one whose answer is lost may cost all that came before."""
 _PASSING = PASSING_STATUS
 _DROPPED = frozenset({404, 416})
 """Statuses of a registry that lost an upload: it is begun anew."""
@@ -123,7 +125,7 @@ class _Upload:
             raise error
         if not self.whole_only:
             # From now on a failure shall not cost all that was sent before.
-            self.pieces = max(_PIECE, self.pieces or 0)
+            self.pieces = max(_PIECE, self.descriptor.size // _PIECES, self.pieces or 0)
         transport.pause(failures, asked)
 
     def _is_refusal_of_pieces(self, error: Exception) -> bool:
