@@ -266,10 +266,13 @@ class _StoreFirst(Struct, frozen=True):
     def open_blob_from(self, descriptor: Descriptor, offset: int) -> IO[bytes]:
         if isinstance(self.origin, ResumableSource):
             return self.origin.open_blob_from(descriptor, offset)
-        stream = self.origin.open_blob(descriptor)
+        stream = self.open_blob(descriptor)
         while offset and (data := stream.read(min(offset, 1 << 18))):
             offset -= len(data)
         return stream
+
+    def may_differ(self) -> bool:
+        return isinstance(self.origin, ResumableSource) and self.origin.may_differ()
 
 
 class _Blobs(Struct, frozen=True):

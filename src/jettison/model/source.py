@@ -50,6 +50,10 @@ class ResumableSource(BlobSource, Protocol):
         """A stream of the blob's bytes from ``offset`` on; as `open_blob` otherwise."""
         ...
 
+    def may_differ(self) -> bool:
+        """Whether to open a blob again after it was wrong may give other bytes: from elsewhere."""
+        ...
+
 
 class ImageSource(Protocol):
     """Somewhere images are found by name."""

@@ -49,6 +49,7 @@ class RegistryClient:
         self._credentials = credentials or Anonymous()
         self._sessions: dict[Endpoint, Session] = {}
         self._unreachable: set[Endpoint] = set()
+        self._mirrored: set[tuple[str, str, Digest]] = set()
 
     def __enter__(self) -> RegistryClient:
         return self
@@ -99,7 +100,15 @@ class RegistryClient:
         """A stream of a blob of the repository from ``offset`` on; see stream.BlobStream."""
         what = f"{reference.repository}: blob {descriptor.digest}"
 
+        key = (reference.host, reference.path, descriptor.digest)
+        suspect = key in self._mirrored
+        opened = 0
+
         def open_at(offset: int) -> httpx.Response:
+            nonlocal opened
+            opened += 1
+            # A blob that breaks off twice, or is asked for anew, is not well kept by its mirror.
+            direct = suspect or opened > 2
             headers = {"Range": f"bytes={offset}-"} if offset else {}
             return self._read(
                 reference,
@@ -111,10 +120,17 @@ class RegistryClient:
                     expect=(200, 206) if offset else (200,),
                     headers=headers,
                 ),
+                direct=direct,
             )
 
         stream = BlobStream(descriptor, open_at, self.transport, what, offset)
+        if self.has_mirrors(reference):
+            self._mirrored.add(key)
         return io.BufferedReader(stream, 128 << 10)
+
+    def has_mirrors(self, reference: Reference) -> bool:
+        """Whether reading ``reference`` asks others before the registry itself."""
+        return len(endpoints(reference.host, reference.path, self.settings)) > 1
 
     def has_blob(self, reference: Reference, digest: Digest) -> bool:
         """Whether the repository (the registry itself, not a mirror) has the blob."""
@@ -190,9 +206,11 @@ class RegistryClient:
             session = self._sessions.setdefault(endpoint, made)
         return session
 
-    def _read(self, reference: Reference, ask: Callable[[Session], T]) -> T:
+    def _read(
+        self, reference: Reference, ask: Callable[[Session], T], *, direct: bool = False
+    ) -> T:
         *mirrors, last = endpoints(reference.host, reference.path, self.settings)
-        for endpoint in mirrors:
+        for endpoint in () if direct else mirrors:
             if endpoint in self._unreachable:
                 continue
             try:

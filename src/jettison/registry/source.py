@@ -73,6 +73,10 @@ class RepositoryBlobs:
                 hint=f"it is at {where}; jettison fetches nothing from there",
             ) from None
 
+    def may_differ(self) -> bool:
+        """Whether there are mirrors: a blob that is opened again comes from the registry itself."""
+        return self._client.has_mirrors(self.reference)
+
     def document(self, descriptor: Descriptor) -> bytes:
         """The bytes of a manifest, index or config, checked."""
         known = self.documents.get(descriptor.digest)

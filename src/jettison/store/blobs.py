@@ -127,14 +127,14 @@ class Blobs:
                 return
             if not isinstance(source, ResumableSource):
                 partial.clear()
-            resumed = partial.size > 0
+            may_repeat = isinstance(source, ResumableSource) and source.may_differ()
+            may_repeat |= partial.size > 0
             try:
                 self._download(partial, descriptor, source, progress)
             except ImageError:
-                partial.clear()
-                if not resumed:
+                if not may_repeat:
                     raise
-                # What was kept may have been spoilt, for example by a crash of the machine.
+                # What was kept may have been spoilt (by a crash of the machine), or a mirror lies.
                 self._download(partial, descriptor, source, progress)
 
     def _download(
