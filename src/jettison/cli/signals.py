@@ -8,6 +8,7 @@ kill.
 
 from __future__ import annotations
 
+import atexit
 import os
 import signal
 import sys
@@ -63,6 +64,8 @@ class Interruptible:
             _exit_now()
         self._event.set()
         signal.signal(signal.SIGALRM, self._on_alarm)
+        # After the last of Python there is nobody to handle the alarm: it would kill the process.
+        atexit.register(signal.setitimer, signal.ITIMER_REAL, 0)
         if self._grace:
             signal.setitimer(signal.ITIMER_REAL, self._grace)
             return
