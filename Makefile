@@ -1,6 +1,7 @@
 # make install   system packages and .venv/bin/jettison
 # make demo      a real Go service: from a fat image to a few megabytes, measured
 # make test      everything CI runs: lint, types, unit and integration tests
+# make faults    500 MB through a registry of which a third of all requests fails
 # make lint      ruff and mypy
 # make golden    the texts of tests/golden/instructions anew (then read the difference)
 # make fuzz      100,000 Dockerfiles, made up and spoilt, through parse, plan and lint
@@ -13,7 +14,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 DEV := $(VENV)/.installed-dev
 
-.PHONY: install demo test lint golden fuzz bench lock clean
+.PHONY: install demo test faults lint golden fuzz bench lock clean
 .DELETE_ON_ERROR:
 
 install: $(STAMP)
@@ -48,6 +49,9 @@ golden: $(DEV)
 
 fuzz: $(DEV)
 	FUZZ=$(FUZZ) $(BIN)/python -m pytest -q -p no:xdist tests/fuzz/test_fuzz.py
+
+faults: $(DEV)
+	JETTISON_TEST_MEGABYTES=500 $(BIN)/python -m pytest -s tests/integration/registry/test_chaos.py
 
 bench: install
 	$(BIN)/python scripts/bench.py $(BENCH_ARGS)

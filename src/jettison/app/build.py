@@ -247,10 +247,17 @@ class _Build:
 
         session = self._session
 
+        opened: list[ImageSource] = []
+        lock = threading.Lock()
+
         def registry() -> ImageSource:
             from jettison.app.registries import registry_source
 
-            return registry_source(session, self._stack, self._cancel)
+            with lock:  # one for all base images: connections and tokens are used again
+                if not opened:
+                    source = registry_source(session, self._cancel)
+                    opened.append(self._stack.enter_context(source))
+                return opened[0]
 
         def layout(path: str) -> ImageSource:
             from jettison.image.layout import open_layout

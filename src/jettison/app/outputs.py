@@ -17,9 +17,10 @@ from jettison.app.request import BuildRequest, BuildResult, Output
 from jettison.app.session import Session
 from jettison.app.vertices import stopped_by, vertex
 from jettison.errors import JettisonError, UsageError
+from jettison.model.digest import Digest
 from jettison.model.event import Observer
 from jettison.model.oci import INDEX_TYPES, encode
-from jettison.model.reference import parse_reference
+from jettison.model.reference import Reference, parse_reference
 from jettison.plan.steps import BuildPlan, Step
 
 if TYPE_CHECKING:
@@ -167,6 +168,12 @@ class Outputs:
             metadata=_metadata(packed, names),
         )
 
+    def _repositories(self, digest: Digest) -> Iterator[Reference]:
+        """Where a blob can be mounted from when it is pushed."""
+        if self._imported is not None:
+            yield from self._imported.repositories(digest)
+        yield from self._store.origins.of(digest)
+
     def _write_one(self, output: Output, packer: Packer) -> None:
         names = self._names(output)
         if output.type in FILES:
@@ -237,7 +244,7 @@ class Outputs:
                         packed.blobs(),
                         packed.root,
                         [reference],
-                        origins=self._imported.repositories if self._imported else None,
+                        origins=self._repositories,
                         observer=self._observer,
                         step=step,
                     )

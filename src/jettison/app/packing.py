@@ -16,7 +16,7 @@ from jettison.fs.compress import Compression
 from jettison.model.digest import Digest, parse_digest, sha256_digest
 from jettison.model.oci import Descriptor
 from jettison.model.platform import Platform
-from jettison.model.source import BlobSource, ResolvedImage
+from jettison.model.source import BlobSource, ResolvedImage, ResumableSource
 from jettison.plan.steps import BuildPlan, ImagePlan, Merge, Step
 from jettison.solve.images import layers_of, remember_layers
 
@@ -102,8 +102,7 @@ class Packed(Struct, frozen=True):
         for image in self.images:
             for blob in image.layers:
                 if not store.blobs.has(blob.digest):
-                    with self.origins[blob.digest].open_blob(blob) as stream:
-                        store.blobs.ingest(stream, digest=blob.digest, size=blob.size)
+                    store.blobs.fetch(blob, self.origins[blob.digest])
         for image in self.images:
             store.blobs.ingest_bytes(image.config)
             store.blobs.ingest_bytes(image.manifest)
@@ -347,6 +346,17 @@ class _StoreFirst(Struct, frozen=True):
         if self.store.blobs.has(descriptor.digest):
             return self.store.blobs.open_blob(descriptor)
         return self.origin.open_blob(descriptor)
+
+    def open_blob_from(self, descriptor: Descriptor, offset: int) -> IO[bytes]:
+        if isinstance(self.origin, ResumableSource):
+            return self.origin.open_blob_from(descriptor, offset)
+        stream = self.open_blob(descriptor)
+        while offset and (data := stream.read(min(offset, 1 << 18))):
+            offset -= len(data)
+        return stream
+
+    def may_differ(self) -> bool:
+        return isinstance(self.origin, ResumableSource) and self.origin.may_differ()
 
 
 class BlobMap(Struct, frozen=True):

@@ -65,17 +65,18 @@ def run(
     if there is no such image, UsageError if there is nothing to run.
     """
     with open_session(environ) as session, ExitStack() as stack:
-        images = _images(session, stack, cancel)
+        images = _images(session, cancel, stack)
         return _run(request, images, session, observer, cancel, stack)
 
 
-def _images(session: Session, stack: ExitStack, cancel: threading.Event) -> BaseImages:
+def _images(session: Session, cancel: threading.Event, stack: ExitStack) -> BaseImages:
+    def registry() -> ImageSource:
+        return stack.enter_context(registry_source(session, cancel))
+
     def layouts(path: str) -> ImageSource:
         raise JettisonError(f"{path}: load the layout first, with jettison load")
 
-    return BaseImages(
-        session.store.images, lambda: registry_source(session, stack, cancel), layouts, pull=False
-    )
+    return BaseImages(session.store.images, registry, layouts, pull=False)
 
 
 def _run(

@@ -9,6 +9,7 @@ any kill.
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import os
 import signal
@@ -67,6 +68,8 @@ class _Handlers:
             _exit_now()
         self._event.set()
         signal.signal(signal.SIGALRM, self._on_alarm)
+        # After the last of Python there is nobody to handle the alarm: it would kill the process.
+        atexit.register(signal.setitimer, signal.ITIMER_REAL, 0)
         if self._grace:
             signal.setitimer(signal.ITIMER_REAL, self._grace)
             return

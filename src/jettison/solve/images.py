@@ -99,8 +99,7 @@ class ImageUnpacker:
                 raise Cancelled
             self._observer.emit(StepProgress(vertex, blob.digest, done, blob.size))
 
-        with image.origin.open_blob(blob) as stream:
-            self._store.blobs.ingest(stream, digest=blob.digest, size=blob.size, progress=progress)
+        self._store.blobs.fetch(blob, image.origin, progress=progress)
 
     def _unpack_layer(self, image: ResolvedImage, number: int, ids: Snapshot) -> None:
         with self._store.blobs.open_blob(image.layers[number]) as blob:
