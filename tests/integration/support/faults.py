@@ -167,10 +167,11 @@ class _Handler(BaseHTTPRequestHandler):
             self.cut()
 
     def endless(self, body: bytes) -> None:
+        piece = body * (65536 // len(body) + 1)  # small ones would look like a stalled answer
         sent = 0
         while sent < MAX_ENDLESS:
-            self.wfile.write(b"%x\r\n%s\r\n" % (len(body), body))
-            sent += len(body)
+            self.wfile.write(b"%x\r\n%s\r\n" % (len(piece), piece))
+            sent += len(piece)
         self.cut()
 
     def drain(self) -> None:
