@@ -18,8 +18,9 @@ from jettison.app.sources import BaseImages, classify
 from jettison.errors import SandboxError
 from jettison.fs.context import ContextTree
 from jettison.fs.patterns import read_ignorefile
-from jettison.model.event import Observer
+from jettison.model.event import Observer, Silent
 from jettison.model.platform import Platform, make_platform
+from jettison.model.span import SourceText
 from jettison.plan.options import (
     NamedContext,
     NamedGit,
@@ -34,6 +35,8 @@ from jettison.plan.steps import BuildPlan, Git, Http, Local, Step
 if TYPE_CHECKING:
     from jettison.app.attestations import Attestations
     from jettison.app.outputs import Outputs
+    from jettison.dockerfile.instructions import Dockerfile
+    from jettison.plan.outline import Outline, Target
     from jettison.sandbox.runtime import Runtime
     from jettison.solve.bench import Bench
     from jettison.solve.imported import Imported
@@ -73,6 +76,25 @@ def check(
     """
     with open_session(environ) as session, ExitStack() as stack:
         _Build(request, observer, session, cancel, stack).check()
+
+
+def outline(
+    request: BuildRequest, *, environ: Mapping[str, str], cancel: threading.Event
+) -> tuple[Outline, SourceText]:
+    """What the target takes from outside (arguments, secrets, agents), and the Dockerfile.
+
+    Raises what `build` raises before anything is made.
+    """
+    with open_session(environ) as session, ExitStack() as stack:
+        return _Build(request, Silent(), session, cancel, stack).outline()
+
+
+def targets(
+    request: BuildRequest, *, environ: Mapping[str, str], cancel: threading.Event
+) -> tuple[tuple[Target, ...], SourceText]:
+    """The stages that can be built, and the Dockerfile. Raises what reading it raises."""
+    with open_session(environ) as session, ExitStack() as stack:
+        return _Build(request, Silent(), session, cancel, stack).targets()
 
 
 def build_platform() -> Platform:
@@ -167,6 +189,21 @@ class _Build:
     def check(self) -> None:
         self._plan(self._context(), all_stages=not self._request.target)
 
+    def outline(self) -> tuple[Outline, SourceText]:
+        from jettison.plan.planner import outline
+
+        context = self._context()
+        dockerfile = self._parse(context)
+        options, _ = self._plan_options(context)
+        self._prefetch(dockerfile, options)
+        return outline(dockerfile, options, self._images), _source(context)
+
+    def targets(self) -> tuple[tuple[Target, ...], SourceText]:
+        from jettison.plan.outline import targets
+
+        context = self._context()
+        return targets(self._parse(context)), _source(context)
+
     def _scratch_directory(self, name: str) -> str:
         """A path for what has to be fetched; made only when something is put there."""
         if self._scratch is None:
@@ -188,13 +225,30 @@ class _Build:
     def _plan(
         self, context: BuildContext, *, all_stages: bool = False
     ) -> tuple[BuildPlan, dict[str, ContextTree]]:
-        from jettison.dockerfile.parse import parse
-        from jettison.plan.needed import needed_images
         from jettison.plan.planner import plan
 
+        dockerfile = self._parse(context)
+        options, contexts = self._plan_options(context, all_stages=all_stages)
+        self._prefetch(dockerfile, options)
+        return plan(dockerfile, options, self._images, self._observer), contexts
+
+    def _parse(self, context: BuildContext) -> Dockerfile:
+        from jettison.dockerfile.parse import parse
+
+        syntax = self._request.build_args.get("BUILDKIT_SYNTAX")
+        return parse(context.dockerfile.text, context.dockerfile.name, syntax=syntax)
+
+    def _prefetch(self, dockerfile: Dockerfile, options: PlanOptions) -> None:
+        from jettison.plan.needed import needed_images
+
+        self._images.prefetch(
+            (base.reference, base.platform) for base in needed_images(dockerfile, options)
+        )
+
+    def _plan_options(
+        self, context: BuildContext, *, all_stages: bool = False
+    ) -> tuple[PlanOptions, dict[str, ContextTree]]:
         request = self._request
-        syntax = request.build_args.get("BUILDKIT_SYNTAX")
-        dockerfile = parse(context.dockerfile.text, context.dockerfile.name, syntax=syntax)
         ignore = read_ignorefile(context.ignore) if context.ignore is not None else None
         contexts = {CONTEXT: ContextTree(context.directory, ignore)}
         options = PlanOptions(
@@ -216,10 +270,7 @@ class _Build:
             epoch_of=self._epoch_of,
             all_stages=all_stages,
         )
-        self._images.prefetch(
-            (base.reference, base.platform) for base in needed_images(dockerfile, options)
-        )
-        return plan(dockerfile, options, self._images, self._observer), contexts
+        return options, contexts
 
     def _epoch_of(self, source: Git | Http) -> int | None:
         return self._get_remotes().epoch(source)
@@ -264,7 +315,13 @@ class _Build:
 
             return self._stack.enter_context(open_layout(path))
 
-        return BaseImages(self._store.images, registry, layout, pull=self._request.pull)
+        return BaseImages(
+            self._store.images,
+            registry,
+            layout,
+            pull=self._request.pull,
+            has_blob=self._store.blobs.has,
+        )
 
     # ---------------------------------------------------------------- solving
 
@@ -393,6 +450,10 @@ class _Build:
                     self._request.ssh, self._session.environ, self._stack, str(scratch)
                 )
         return self._agents.socket(agent_id)
+
+
+def _source(context: BuildContext) -> SourceText:
+    return SourceText(context.dockerfile.name, context.dockerfile.text)
 
 
 def _is_true(text: str | None) -> bool:

@@ -76,7 +76,13 @@ def _images(session: Session, cancel: threading.Event, stack: ExitStack) -> Base
     def layouts(path: str) -> ImageSource:
         raise JettisonError(f"{path}: load the layout first, with jettison load")
 
-    return BaseImages(session.store.images, registry, layouts, pull=False)
+    return BaseImages(
+        session.store.images,
+        registry,
+        layouts,
+        pull=False,
+        has_blob=session.store.blobs.has,
+    )
 
 
 def _run(

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
 from jettison.errors import JettisonError, NotFoundError, RegistryError
+from jettison.model.digest import Digest
 from jettison.model.platform import Platform, matches
 from jettison.model.reference import Reference, parse_reference
 from jettison.model.resolve import resolve_image
@@ -26,7 +27,7 @@ class BaseImages:
 
     A name is looked for in the store first, unless ``pull`` asks for the registry's word; images
     whose reference holds a digest never need asking twice. ``registry`` and ``layout`` are
-    factories, so that a build that needs neither imports neither.
+    factories, so that a build that needs neither imports neither. ``has_blob`` tells of the store.
     """
 
     def __init__(
@@ -36,8 +37,10 @@ class BaseImages:
         layout: Callable[[str], ImageSource],
         *,
         pull: bool,
+        has_blob: Callable[[Digest], bool],
     ) -> None:
         self._store = store
+        self._has_blob = has_blob
         self._registry = registry
         self._layout = layout
         self._pull = pull
@@ -86,18 +89,26 @@ class BaseImages:
             return self._from_layout(name, platform)
         reference = parse_reference(name)
         local = self._local(name, platform)
-        if local is not None and not self._pull and matches(platform, local.config.platform):
+        if local is not None and not self._pull and self._serves(local, platform):
             return local
         try:
             image = self._registry().resolve(str(reference), platform)
         except (NotFoundError, RegistryError) as error:
             if local is not None and not self._pull:
-                return local  # of another platform, but there is no better one
+                return local  # of another platform or without layers: there is no better one
             raise _naming(error, reference, name) from None
         if reference.digest is None:  # a digest alone gives no name to keep it under
             with self._lock:
                 self._fetched[str(reference), platform] = image
         return image
+
+    def _serves(self, local: ResolvedImage, platform: Platform) -> bool:
+        """Whether an image of the store is of the platform, and whole: of an index kept for
+        another platform there may be no more than the documents.
+        """
+        return matches(platform, local.config.platform) and all(
+            self._has_blob(layer.digest) for layer in local.layers
+        )
 
     def _local(self, name: str, platform: Platform) -> ResolvedImage | None:
         try:

@@ -142,14 +142,16 @@ def ssh(text: str) -> SshSpec:
 
 
 def platforms(items: Iterable[str], host: Platform) -> tuple[Platform, ...]:
-    """Comma-separated platforms, each once; ``local`` is this machine's."""
+    """Comma-separated platforms, each once; ``local`` is this machine's.
+
+    Raises UsageError for what is none, an empty one too, as BuildKit and buildx do.
+    """
     found: dict[Platform, None] = {}
-    for item in (word.strip() for text in items for word in text.split(",")):
-        if item:
-            try:
-                found[host if item == "local" else parse_platform(item, host)] = None
-            except JettisonError as error:
-                raise UsageError(error.message, hint=error.hint) from None
+    for item in (word for text in items if text for word in text.split(",")):
+        try:
+            found[host if item == "local" else parse_platform(item, host)] = None
+        except JettisonError as error:
+            raise UsageError(error.message, hint=error.hint) from None
     return tuple(found)
 
 

@@ -17,6 +17,7 @@ from jettison.fs.tree import Tree
 
 _LIMIT = 10 << 20
 _MAX_ID = (1 << 31) - 1
+_KERNEL_MAX_ID = (1 << 32) - 1
 
 
 class UserIds(Struct, frozen=True):
@@ -73,28 +74,50 @@ def resolve_user(tree: Tree, text: str) -> UserIds:
     """Who RUN runs as while USER is ``text`` (empty: root).
 
     Without a group, the primary and supplementary groups of the user are looked up (also for a
-    number); with one, there is only that. Raises StepError for an unknown name, or a number that
-    is no id.
+    number); with one, there is only that. ``home`` is that of the first user with the id, as runc
+    finds it: empty if the entry has none, ``/`` without an entry. Raises StepError for an unknown
+    name (``root`` too, but for ``root:root``), or a number that is no id.
     """
-    name, _, group = text.partition(":")
-    uid = _checked(name) if name else 0
+    name, colon, group = text.partition(":")
     users = list(_users(tree))
-    if uid is None:
-        user = next((u for u in users if u.name == name), None)
-        if user is None:
-            if name != "root":
-                raise _unknown("user", name, [u.name for u in users])
-            user = _User("root", 0, 0, "/")
-    else:
-        user = next((u for u in users if u.uid == uid), None) or _User("", uid, 0, "/")
-    gid = user.gid
+    numbers = _pair(name, group) if colon else None
     extra: tuple[int, ...] = ()
-    if group:
-        gid = _group_id(tree, group)
-    elif user.name:
-        extra = tuple(g.gid for g in _groups(tree) if user.name in g.members)
+    if numbers is not None:
+        uid, gid = numbers
+    else:
+        user = _user(users, name)
+        uid, gid = user.uid, user.gid
+        if group:
+            gid = _group_id(tree, group)
+        elif user.name:
+            extra = tuple(g.gid for g in _groups(tree) if user.name in g.members)
     groups = extra if gid in extra else (gid, *extra)
-    return UserIds(user.uid, gid, groups, user.home or "/")
+    home = next((u.home for u in users if u.uid == uid), "/")
+    return UserIds(uid, gid, groups, home)
+
+
+def _user(users: list[_User], name: str) -> _User:
+    uid = _checked(name) if name else 0
+    if uid is not None:
+        return next((u for u in users if u.uid == uid), None) or _User("", uid, 0, "/")
+    user = next((u for u in users if u.name == name), None)
+    if user is None:
+        raise _unknown("user", name, [u.name for u in users])
+    return user
+
+
+def _pair(user: str, group: str) -> tuple[int, int] | None:
+    """The ids of a user and a group that are both numbers or ``root``: nothing is looked up, and
+    they may be as large as the kernel has them (BuildKit's ``ParseUIDGID``).
+    """
+    ids = [0 if text == "root" else _plain(text) for text in (user, group)]
+    uid, gid = ids
+    return None if uid is None or gid is None else (uid, gid)
+
+
+def _plain(text: str) -> int | None:
+    known = re.fullmatch(r"[0-9]+", text) and int(text) <= _KERNEL_MAX_ID
+    return int(text) if known else None
 
 
 def _group_id(tree: Tree, name: str) -> int:
@@ -105,8 +128,6 @@ def _group_id(tree: Tree, name: str) -> int:
     for group in groups:
         if group.name == name:
             return group.gid
-    if name == "root":
-        return 0
     raise _unknown("group", name, [g.name for g in groups])
 
 

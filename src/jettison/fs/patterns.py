@@ -7,7 +7,7 @@ also knows ``**`` and ``!`` (moby/patternmatcher). Nowhere does ``*`` or ``?`` m
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from msgspec import Struct
 
@@ -85,8 +85,17 @@ def _piece(token: str) -> str:
 def _class(token: str) -> str:
     """A class as an expression; ranges that run backwards match nothing."""
     negated = token.startswith("[^")
-    chars = re.findall(r"\\.|.", token[2 if negated else 1 : -1], re.DOTALL)
-    body = ""
+    body = "".join(
+        f"{re.escape(low)}-{re.escape(high)}" for low, high in _ranges(token) if low <= high
+    )
+    if negated:
+        return f"[^/{body}]"
+    return f"(?!/)[{body}]" if body else "(?!)"
+
+
+def _ranges(token: str) -> Iterator[tuple[str, str]]:
+    """The first and last characters of each part of a class."""
+    chars = re.findall(r"\\.|.", token[2 if token.startswith("[^") else 1 : -1], re.DOTALL)
     at = 0
     while at < len(chars):
         low = high = chars[at][-1]
@@ -94,11 +103,12 @@ def _class(token: str) -> str:
             high = chars[at + 2][-1]
             at += 2
         at += 1
-        if low <= high:
-            body += f"{re.escape(low)}-{re.escape(high)}"
-    if negated:
-        return f"[^/{body}]"
-    return f"(?!/)[{body}]" if body else "(?!)"
+        yield low, high
+
+
+def _runs_backwards(token: str) -> bool:
+    """Whether it is a class with a range like ``[b-a]``, which Go's regexp refuses in lists."""
+    return len(token) > 1 and token[0] == "[" and any(a > b for a, b in _ranges(token))
 
 
 def _compile_path(pattern: str) -> str:
@@ -136,7 +146,7 @@ class Pattern:
         text = _go_clean(text)
         self.negated = text.startswith("!")
         self.text = text[1:] if self.negated else text
-        if not self.text:
+        if not self.text or any(map(_runs_backwards, _tokens(self.text))):
             raise BadPatternError(text)
         self.expression = _compile_path(self.text)
         self._components: list[re.Pattern[str] | None] | None = None

@@ -166,6 +166,13 @@ def _finding(rule: Rule, problem: Problem) -> Finding:
     )
 
 
+def _holds(instruction: Span, found: Span | None) -> bool:
+    """Whether ``found`` lies in an instruction (an empty continuation: in its last line)."""
+    return found is not None and (
+        instruction.line <= found.line <= max(instruction.line, instruction.end_line)
+    )
+
+
 def _evidence(span: Span | None) -> str:
     return span.source.line(span.line).strip() if span else ""
 
@@ -173,7 +180,7 @@ def _evidence(span: Span | None) -> str:
 def _edits_for(warning: Warned, view: View) -> Edits:
     for stage in view.dockerfile.stages:
         for instruction in (stage.base, *stage.instructions):
-            if instruction.span == warning.span:
+            if _holds(instruction.span, warning.span):
                 return mend(warning.code, instruction, view)
     return ()
 

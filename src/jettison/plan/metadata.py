@@ -13,6 +13,7 @@ from jettison.plan.args import UNEXPORTED
 from jettison.plan.build import StageBuild
 from jettison.plan.configs import replace_variable
 from jettison.plan.goformat import go_healthcheck, go_list, go_quoted_list
+from jettison.plan.outline import declared
 from jettison.plan.rules import names_a_secret
 from jettison.plan.steps import Mkdir
 
@@ -27,6 +28,7 @@ def arg(build: StageBuild, instruction: ins.Arg) -> None:
     for item in instruction.values:
         _no_secret(build, "ARG", item.key, instruction)
         value = item.value
+        inherited = value is None and item.key in shared.global_args
         if item.key in shared.build_args:
             value = shared.build_args[item.key]
         elif value is not None:
@@ -35,6 +37,9 @@ def arg(build: StageBuild, instruction: ins.Arg) -> None:
             build.report_undefined(words)
         else:
             value = shared.global_args.get(item.key)
+        state.capture.used.add(item.key)
+        if item.key in shared.build_args or not inherited:
+            state.capture.declared[item.key] = declared(instruction, item.key, value)
         if value is not None and item.key not in UNEXPORTED:
             state.set_env(item.key, value)
         state.args.append(ins.ArgValue(item.key, value))

@@ -10,6 +10,7 @@ from jettison.dockerfile.text import quoted
 from jettison.errors import PlanError
 from jettison.model.span import Span
 from jettison.plan.build import StageBuild
+from jettison.plan.outline import Needed
 from jettison.plan.state import Tree
 from jettison.plan.steps import (
     BindMount,
@@ -50,6 +51,12 @@ class _MountPlanner:
             case "ssh":
                 return self._ssh(mount)
             case "tmpfs":
+                if _source(mount) != "/":
+                    raise PlanError(
+                        f"open {_source(mount)}: no such file or directory",
+                        hint="a tmpfs is empty: leave out source=",
+                        span=self._span,
+                    )
                 return TmpfsMount(
                     target=self._target(mount),
                     size=int(mount.size or 0),
@@ -97,6 +104,7 @@ class _MountPlanner:
         name = mount.source or mount.id or posixpath.basename(mount.target or "")
         if not name:
             raise PlanError("one of source, target required", span=self._span)
+        self._build.state.capture.secrets.setdefault(name, Needed(name, mount.required, self._span))
         target = mount.target
         if not target and mount.env is None:
             target = _SECRETS + posixpath.basename(name)
@@ -115,8 +123,10 @@ class _MountPlanner:
             raise PlanError("ssh does not support source", span=self._span)
         target = self._absolute(mount.target) if mount.target else f"{_SSH_SOCKET}{self._sockets}"
         self._sockets += 1
+        name = mount.id or "default"
+        self._build.state.capture.agents.setdefault(name, Needed(name, mount.required, self._span))
         return SshMount(
-            id=mount.id or "default",
+            id=name,
             target=target,
             required=mount.required,
             uid=int(mount.uid or 0),

@@ -10,6 +10,7 @@ from jettison.model.source import ImageSource
 from jettison.plan.checks import Checks
 from jettison.plan.goformat import go_bool
 from jettison.plan.options import PlanOptions
+from jettison.plan.outline import Outline
 from jettison.plan.steps import BuildPlan, Local, Step, StepInfo
 from jettison.plan.target import TargetPlanner
 
@@ -51,6 +52,22 @@ def plan(
     return BuildPlan(
         images=tuple(images_planned), infos=infos, sources=sources, multi_platform=several
     )
+
+
+def outline(dockerfile: Dockerfile, options: PlanOptions, images: ImageSource) -> Outline:
+    """What the target takes from outside. Raises what `plan` raises."""
+    planner = TargetPlanner(
+        dockerfile,
+        options,
+        options.target_platforms[0],
+        images=images,
+        checks=Checks(CheckOptions(), Silent()),
+        infos={},
+        context=Local(name=CONTEXT),
+        several=False,
+    )
+    planner.plan()
+    return planner.outline()
 
 
 def _check_options(dockerfile: Dockerfile, options: PlanOptions) -> CheckOptions:

@@ -14,6 +14,7 @@ from jettison.model.platform import Platform
 from jettison.model.source import ResolvedImage
 from jettison.model.span import Span
 from jettison.plan.configs import valid
+from jettison.plan.outline import Capture
 from jettison.plan.steps import HistoryEntry, Step
 
 DEFAULT_SHELL = ("/bin/sh", "-c")
@@ -46,6 +47,8 @@ class StageState(Struct, kw_only=True):
     absolute_workdir: bool = False
     """WORKDIR has been given in this Dockerfile, so relative ones are well defined."""
     last: dict[str, Span] = field(default_factory=dict)
+    capture: Capture = field(default_factory=Capture)
+    """What this stage takes from outside, for `outline`."""
 
     @property
     def config(self) -> RunConfig:

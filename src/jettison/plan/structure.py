@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from msgspec.structs import replace
+
 from jettison.dockerfile.instructions import (
     Arg,
     Dockerfile,
@@ -107,7 +109,9 @@ def _check_keywords(dockerfile: Dockerfile, checks: Checks) -> None:
 
 def _check_continuation(instruction: Instruction, checks: Checks) -> None:
     if instruction.node and instruction.node.joined.empty:
-        checks.report("NoEmptyContinuation", "Empty continuation line", instruction.span)
+        last = instruction.node.joined.last  # where BuildKit's parser notices
+        span = replace(instruction.span, line=last, column=1, end_line=last)
+        checks.report("NoEmptyContinuation", "Empty continuation line", span)
 
 
 def _check_description(

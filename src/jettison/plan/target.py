@@ -28,11 +28,13 @@ from jettison.plan.epoch import resolve_epoch
 from jettison.plan.goformat import go_bool
 from jettison.plan.names import StepNames, counted
 from jettison.plan.options import PlanOptions
+from jettison.plan.outline import Capture, Outline, declared_globally, description_of, gathered
 from jettison.plan.runs import run
 from jettison.plan.stages import SCRATCH, Reference, StageGraph, StageNode, check_order
 from jettison.plan.state import StageState, Tree
 from jettison.plan.steps import ImagePlan, Local, Step, StepInfo
 from jettison.plan.structure import check_froms, check_structure
+from jettison.plan.words import Words
 
 _PLANNERS: dict[type[ins.Instruction], Callable[[StageBuild, Any], None]] = {
     ins.Arg: metadata.arg,
@@ -82,6 +84,7 @@ class TargetPlanner:
         self._graph = StageGraph(dockerfile, options, args, platform)
         self.bases = Bases(options, images, infos, self._graph.names)
         self._states: dict[StageNode, StageState] = {}
+        self._declared = declared_globally(dockerfile, predefined, options.build_args)
         self._shared = Shared(
             options=options,
             escape=dockerfile.escape,
@@ -139,6 +142,44 @@ class TargetPlanner:
         wanted = go_bool(value)
         return _stage_name(node) in value.split(",") if wanted is None else wanted
 
+    def outline(self) -> Outline:
+        """What the target takes from outside, in all stages it needs (once `plan` is done)."""
+        target = self._graph.target(self._options.target)
+        captures = [self._states[node].capture for node in self._nearest_first(target)]
+        name = target.stage.name or ""
+        return Outline(
+            name=name,
+            description=description_of(target.stage.base, name),
+            args=gathered(captures, Capture.args),
+            secrets=gathered(captures, lambda capture: capture.secrets.values()),
+            agents=gathered(captures, lambda capture: capture.agents.values()),
+        )
+
+    def _nearest_first(self, target: StageNode) -> list[StageNode]:
+        """The target, what it is based on, then what these copy from or mount."""
+        found: dict[StageNode, None] = {}
+        pending = [target]
+        while pending:
+            node = pending.pop()
+            if node not in found and node in self._states:
+                found[node] = None
+                needs = [need for need, _ in self._graph.needs(node)]
+                pending += [need for need in reversed(needs) if isinstance(need, StageNode)]
+        return list(found)
+
+    def _captured(self, node: StageNode) -> Capture:
+        """What a stage has met before its instructions: the global arguments, those in its FROM and
+        in those of the stages below it, which have been planned.
+        """
+        start = node.stage.base
+        words = Words(self._shared.escape, self._shared.global_args, start.span)
+        for text in (start.image, start.platform or ""):
+            words.word_or_none(text)
+        chosen = frozenset(words.matched)
+        if isinstance(node.base, StageNode) and node.base in self._states:
+            chosen |= self._states[node.base].capture.chosen
+        return Capture(dict(self._declared), set(chosen), chosen=chosen)
+
     def _state_of(self, target: StageNode) -> StageState:
         for node in self._graph.closure(target):
             if node not in self._states:
@@ -148,6 +189,7 @@ class TargetPlanner:
     def _build(self, node: StageNode) -> StageState:
         """Plan one stage, whose base has been planned."""
         state, base = self._begin(node)
+        state.capture = self._captured(node)
         triggers = () if node.replacement else self._triggers(node, state)
         state.configure(OnBuild=None)
         instructions = node.instructions

@@ -45,7 +45,9 @@ def _finding(finding: Finding, color: bool) -> str:
     if finding.fix:
         lines.append(f"  help: {visible(finding.fix)}")
     if finding.url:
-        lines.append(f"  see: {visible(finding.url)}")
+        # A page that has no address of its own is in the program.
+        page = finding.url if "://" in finding.url else f"jettison lint --explain {finding.code}"
+        lines.append(f"  see: {visible(page)}")
     return "".join(line + "\n" for line in lines)
 
 

@@ -7,6 +7,7 @@ sockets, generated files, the runtime's state), and directories for writes that 
 from __future__ import annotations
 
 import os
+import stat
 import threading
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
@@ -41,7 +42,10 @@ class TreeBind:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tmpfs:
-    """An empty file system in memory, mode 1777; ``size`` in bytes, 0 for the kernel's default."""
+    """An empty file system in memory; ``size`` in bytes, 0 for the kernel's default.
+
+    Its mode is that of the directory it hides, 1777 if there is none.
+    """
 
     target: str
     size: int = 0
@@ -110,9 +114,9 @@ def run_in(
                 context.callback(_drop_copies, made, upper)
             setup.mount_root(root, layers, upper, work)
             spec, generated = _generated(spec, setup.files, ca_bundle)
-            wanted = [setup.mount(item) for item in container_mounts]
+            wanted = [setup.mount(item, _mode_below(item, root)) for item in container_mounts]
             ordered = _in_order(generated, wanted, root)
-            points = stubs.MountPoints(root, [(m.target, os.path.isdir(m.source)) for m in ordered])
+            points = stubs.MountPoints(root, [(m.target, _is_directory(m)) for m in ordered])
             context.enter_context(points)
             made.append(points)
             inroot.make_directories(root, spec.cwd, spec.uid, spec.gid)
@@ -125,6 +129,19 @@ def run_in(
             )
     except OSError as error:
         raise SandboxError(f"cannot set up the container: {error}") from error
+
+
+def _mode_below(item: ContainerMount, root: str) -> int:
+    """The mode a tmpfs gets: that of the directory it hides, as runc does it; 1777 on none."""
+    try:
+        found = os.stat(inroot.resolve(root, item.target), follow_symlinks=False)
+    except OSError:
+        return 0o1777
+    return stat.S_IMODE(found.st_mode)
+
+
+def _is_directory(mount: Mount) -> bool:
+    return mount.type == "tmpfs" or os.path.isdir(mount.source)
 
 
 def _drop_copies(made: Sequence[stubs.MountPoints], upper: str) -> None:
@@ -193,13 +210,14 @@ class _Setup:
         flags = 0 if self.host.cgroups or self.host.rootless else syscalls.MS_NODEV
         self._stack(root, self.base, layers, upper, work, flags=flags)
 
-    def mount(self, item: ContainerMount) -> Mount:
+    def mount(self, item: ContainerMount, mode: int) -> Mount:
+        """The runtime's mount for ``item``; ``mode`` is what a tmpfs has."""
         if isinstance(item, SecretFile):
             return self.files.add(
                 item.target, item.data, uid=item.uid, gid=item.gid, mode=item.mode
             )
         if isinstance(item, Tmpfs):
-            return self._tmpfs(item)
+            return self._tmpfs(item, mode)
         if isinstance(item, SshSocket):
             return self._socket(item)
         if isinstance(item, TreeBind):
@@ -216,12 +234,23 @@ class _Setup:
             options += _locked_options(source)
         return Mount(target=target, source=source, options=tuple(options))
 
-    def _tmpfs(self, item: Tmpfs) -> Mount:
-        """Mounted here and shown there: runtimes give their own the mode of the mount point."""
+    def _tmpfs(self, item: Tmpfs, mode: int) -> Mount:
+        """Mounted here and shown there, since runtimes differ in the mode they give to their own.
+
+        On /dev it has to be the runtime's, which then puts the devices into it.
+        """
+        if item.target == "/dev":
+            size = (f"size={item.size}",) if item.size else ()
+            access = ("ro",) if item.read_only else ()
+            options = ("nosuid", f"mode={mode:o}", *size, *access)
+            return Mount(target="/dev", type="tmpfs", source="tmpfs", options=options)
         path = self._directory()
-        flags = syscalls.MS_NOSUID | syscalls.MS_NODEV
-        self.context.enter_context(mounts.tmpfs(path, mode=0o1777, size=item.size, flags=flags))
-        return self._bind(item.target, path, read_only=item.read_only)
+        flags = syscalls.MS_NOSUID
+        if not (self.host.cgroups or self.host.rootless):
+            flags |= syscalls.MS_NODEV
+        self.context.enter_context(mounts.tmpfs(path, mode=mode, size=item.size, flags=flags))
+        shown = self._bind(item.target, path, read_only=item.read_only)
+        return replace(shown, options=(*shown.options, "nosuid"))
 
     def _socket(self, item: SshSocket) -> Mount:
         from jettison.sandbox import ssh

@@ -8,6 +8,7 @@ daemon); ``none`` is a network of its own that holds only the loopback interface
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -213,8 +214,18 @@ def _mounts(spec: ContainerSpec, host: Host, cgroup: str | None) -> list[dict[st
             "source": mount.source,
             "options": list(mount.options),
         }
-        for mount in (*mounts, *spec.mounts)
+        for mount in _with_own_dev(mounts, spec.mounts)
     ]
+
+
+def _with_own_dev(mounts: list[Mount], more: tuple[Mount, ...]) -> Iterator[Mount]:
+    """A mount on /dev takes the place of the usual one, so that those below it follow (BuildKit,
+    executor/oci: ``dedupMounts``); all others come last.
+    """
+    own = [mount for mount in more if mount.target == "/dev"]
+    for mount in mounts:
+        yield own[-1] if own and mount.target == "/dev" else mount
+    yield from (mount for mount in more if mount.target != "/dev")
 
 
 def _sys(spec: ContainerSpec, host: Host) -> Mount:

@@ -8,7 +8,7 @@ import tempfile
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -41,7 +41,7 @@ from jettison.sandbox.container import (
 from jettison.sandbox.limits import Limits
 from jettison.sandbox.runtime import OnOutput, discard_output
 from jettison.sandbox.spec import ContainerSpec
-from jettison.solve.copying import copy_directory
+from jettison.solve.caches import cache_directory
 from jettison.solve.lookup import Snapshot
 from jettison.solve.trees import Trees
 
@@ -256,25 +256,17 @@ class CommandRunner:
             return self._materialize(step, mount, mount.step), mount.source
         return snapshot_of(mount.step), mount.source
 
-    @contextmanager
-    def _cache(self, step: Run, mount: CacheMount, snapshot_of: SnapshotOf) -> Iterator[str]:
-        """A cache directory, locked as the mount wants; a new one starts with its seed."""
-        layers, source = self._tree(step, mount, snapshot_of)
-
-        def seed(directory: Path) -> None:
-            copy_directory(self._trees.stack(layers), source, str(directory))
-
-        with self._store.cache_mounts.acquire(
-            mount.id,
-            mount.sharing,
-            base=_beginning(mount, layers, source),
-            uid=mount.uid,
-            gid=mount.gid,
-            mode=mount.mode,
-            seed=seed if mount.step is not None else None,
-            waiting=self._stop_if_cancelled,
-        ) as directory:
-            yield str(directory)
+    def _cache(
+        self, step: Run, mount: CacheMount, snapshot_of: SnapshotOf
+    ) -> AbstractContextManager[str]:
+        layers, _ = self._tree(step, mount, snapshot_of)
+        return cache_directory(
+            self._store.cache_mounts,
+            mount,
+            layers,
+            self._trees.stack(layers),
+            self._stop_if_cancelled,
+        )
 
     def _stop_if_cancelled(self) -> None:
         if self._cancel.is_set():
@@ -361,17 +353,6 @@ class _Output:
     def tail(self) -> tuple[str, ...]:
         lines = bytes(self._tail).decode("utf-8", "replace").splitlines()
         return tuple(deque(lines, maxlen=TAIL_LINES))
-
-
-def _beginning(mount: CacheMount, layers: Snapshot, source: str) -> str:
-    """What a new cache directory looks like; one that began otherwise is another cache.
-
-    As in BuildKit (solver/llbsolver/mounts: the key of a cache is its id and what it began with).
-    """
-    parts = [*layers, source] if mount.step is not None else []
-    if (mount.uid, mount.gid, mount.mode) != (0, 0, 0o755):
-        parts.append(f"{mount.uid}:{mount.gid}:{mount.mode:o}")
-    return " ".join(parts)
 
 
 def _quoted(step: Run) -> str:

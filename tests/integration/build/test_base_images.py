@@ -76,6 +76,17 @@ def test_another_platform_of_a_known_name_comes_from_the_registry(
     assert built(own, directory, tmp_path / "b", "--platform", "linux/arm64") == "first arm64"
 
 
+def test_documents_without_their_layers_do_not_stand_for_an_image(
+    own: Jettison, context: Callable[..., Path], tmp_path: Path, registry: Registry
+) -> None:
+    """One platform is kept; of the other a check has left the documents, and nothing more."""
+    offer(registry, tmp_path / "first", b"first ")
+    directory = context(f"FROM {registry.name('base:1')}\nLABEL a=b\n")
+    assert built(own, directory, tmp_path / "a", "--platform", "linux/arm64") == "first arm64"
+    assert own("build", "--check", "--platform", "linux/amd64", directory).returncode == 0
+    assert built(own, directory, tmp_path / "b") == "first amd64"
+
+
 def test_the_base_of_a_stage_that_is_not_needed_is_not_kept(
     own: Jettison, context: Callable[..., Path], tmp_path: Path, registry: Registry
 ) -> None:

@@ -104,8 +104,8 @@ def test_a_mount_on_etc_hides_the_generated_files(lab: Lab) -> None:
 
 def test_tmpfs_is_empty_open_to_all_and_limited(lab: Lab) -> None:
     result = lab.sh(
-        "ls -A /real; stat -c %a /real; df -k /real | tail -1; touch /real/mine",
-        container_mounts=(Tmpfs(target="/real", size=2 << 20),),
+        "ls -A /new; stat -c %a /new; df -k /new | tail -1; touch /new/mine",
+        container_mounts=(Tmpfs(target="/new", size=2 << 20),),
         uid=1000,
         gid=1000,
     )
@@ -197,6 +197,26 @@ def test_later_mount_on_the_same_target_wins(lab: Lab, context: str) -> None:
         container_mounts=(Tmpfs(target="/c"), Bind(source=context, target="/c/")),
     )
     assert result.out == "d\nf\n"
+
+
+def test_tmpfs_has_the_mode_of_what_it_hides(lab: Lab) -> None:
+    """As runc gives it: chmod(2) after mount(2)."""
+    command = "chmod 750 /real; cat /proc/mounts | grep ' /real '; stat -c %a /real"
+    first = lab.sh(command, container_mounts=(Tmpfs(target="/real"),))
+    options = first.out.split()[3].split(",")
+    assert {"rw", "nosuid"} <= set(options) and not {"nodev", "noexec"} & set(options)
+    result = lab.sh("stat -c %a /real /etc", container_mounts=(Tmpfs(target="/etc"),))
+    assert result.out.split() == ["755", "755"]
+
+
+def test_tmpfs_on_dev_has_devices(lab: Lab) -> None:
+    result = lab.sh(
+        "ls /dev; echo x > /dev/null; touch /dev/shm/mine; df -k /dev | tail -1",
+        container_mounts=(Tmpfs(target="/dev", size=1 << 20),),
+    )
+    assert result.status == 0
+    assert {"null", "pts", "shm", "zero", "fd"} <= set(result.out.split())
+    assert "1024" in result.out.split()
 
 
 @pytest.mark.parametrize("target", ["/", "/..", "/real/.."])

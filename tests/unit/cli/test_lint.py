@@ -13,7 +13,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from jettison.cli.commands.build_check import document, output_format, text
+from jettison.cli.commands.build_call import parse_call
+from jettison.cli.commands.build_check import document, text
 from jettison.cli.main import run
 from jettison.errors import PlanError, UsageError
 from jettison.model.event import Warned
@@ -40,7 +41,7 @@ def test_findings_as_text(context: Path, capfd: Out) -> None:
         "   3 | ADD x.txt /\n"
         "     | ^\n"
         "  help: use COPY: ADD also unpacks archives and fetches addresses\n"
-        "  see: docs/rules/add-instead-of-copy.md\n"
+        "  see: jettison lint --explain AddInsteadOfCopy\n"
         "\n"
         "1 warning (1 can be mended with --fix)\n"
     )
@@ -246,16 +247,16 @@ def test_checks_as_json() -> None:
 
 @pytest.mark.parametrize(
     ("call", "shown"),
-    [("check", "text"), ("lint", "text"), ("check,format=json", "json"), ("build", "text")],
+    [("check", "text"), ("lint", "text"), ("check,format=json", "json"), ("targets", "text")],
 )
 def test_call(call: str, shown: str) -> None:
-    assert output_format(call) == shown
+    assert parse_call(call)[1] == shown
 
 
-@pytest.mark.parametrize("call", ["outline", "check,x=y", "check,format=xml", "build,format=json"])
+@pytest.mark.parametrize("call", ["outlines", "check,x=y", "check,format=xml", "build,format=json"])
 def test_call_refuses_the_rest(call: str) -> None:
     with pytest.raises(UsageError):
-        output_format(call)
+        parse_call(call)
 
 
 @pytest.mark.root

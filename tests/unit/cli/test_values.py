@@ -116,8 +116,12 @@ def test_named_contexts_need_both() -> None:
 def test_platforms_are_listed_once_in_order() -> None:
     found = values.platforms(["linux/amd64,linux/x86_64", "local", "linux/arm/v7", ""], HOST)
     assert [str(p) for p in found] == ["linux/amd64", "linux/arm64", "linux/arm/v7"]
-    with pytest.raises(UsageError, match="toaster"):
-        values.platforms(["toaster"], HOST)
+
+
+@pytest.mark.parametrize("text", ["toaster", "linux/amd64,", ",", "linux/amd64 ,linux/arm64"])
+def test_no_platform(text: str) -> None:
+    with pytest.raises(UsageError, match=r"platform|architecture"):
+        values.platforms([text], HOST)
 
 
 @pytest.mark.parametrize(

@@ -108,6 +108,42 @@ def test_run(stack: Stack, text: str, expected: UserIds) -> None:
     assert resolve_user(stack, text) == expected
 
 
+@pytest.mark.parametrize(
+    ("text", "home"),
+    [
+        ("dup", "/first"),
+        ("1", "/first"),
+        ("bare", ""),
+        ("2:7", ""),
+        ("3", "/"),
+        ("dup:3", "/first"),
+    ],
+)
+def test_home_is_that_of_the_first_user_with_the_id(tmp_path: Path, text: str, home: str) -> None:
+    passwd = "first:x:1:1::/first:\ndup:x:1:4:::\nbare:x:2:2:::\n"
+    stack = Stack([str(make(tmp_path, {"etc/passwd": passwd}))])
+    assert resolve_user(stack, text).home == home
+
+
+@pytest.mark.parametrize("text", ["root", "root:x", "x:root"])
+def test_root_is_looked_up_as_any_name(text: str) -> None:
+    with pytest.raises(StepError, match="unable to find user"):
+        resolve_user(Stack([]), text)
+
+
+@pytest.mark.parametrize(
+    ("text", "ids"),
+    [
+        ("root:root", (0, 0)),
+        ("root:5", (0, 5)),
+        ("5:root", (5, 0)),
+        ("3000000000:1", (3 * 10**9, 1)),
+    ],
+)
+def test_two_numbers_are_not_looked_up(text: str, ids: tuple[int, int]) -> None:
+    assert resolve_user(Stack([]), text) == UserIds(*ids, ids[1:], "/")
+
+
 def test_run_without_databases() -> None:
     assert resolve_user(Stack([]), "") == UserIds(0, 0, (0,), "/")
     assert resolve_user(Stack([]), "7") == UserIds(7, 0, (0,), "/")

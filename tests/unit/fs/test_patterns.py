@@ -5,6 +5,7 @@ import pytest
 from jettison.errors import DockerfileError
 from jettison.fs.patterns import (
     BadPatternError,
+    Pattern,
     PatternList,
     compile_glob,
     has_wildcards,
@@ -69,6 +70,12 @@ def test_glob(pattern: str, name: str, expected: bool | None) -> None:
             compile_glob(pattern)
     else:
         assert (compile_glob(pattern).fullmatch(name) is not None) is expected
+
+
+@pytest.mark.parametrize("text", ["[b-a]", "!x/[^d-a]", "[xz-y]"])
+def test_a_list_refuses_ranges_running_backwards(text: str) -> None:
+    with pytest.raises(BadPatternError):
+        Pattern(text)
 
 
 def test_range_running_backwards_matches_nothing() -> None:

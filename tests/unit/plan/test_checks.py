@@ -32,7 +32,7 @@ def test_malformed_options(planned: Planned, text: str) -> None:
         ("FROM base AS Stage", [("StageNameCasing", 1)]),
         ("FROM base as stage", [("FromAsCasing", 1)]),
         ("from base as stage\nrun x", []),
-        ("FROM base\nRUN a \\\n\n  b", [("NoEmptyContinuation", 2)]),
+        ("FROM base\nRUN a \\\n\n  b", [("NoEmptyContinuation", 4)]),
         ("FROM base\nRUN a\nrun b", [("ConsistentInstructionCasing", 3)]),
         ("FROM base\nRun a", [("ConsistentInstructionCasing", 2)]),
         ("FROM base AS a\nFROM base AS a", [("DuplicateStageName", 2)]),

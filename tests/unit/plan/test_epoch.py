@@ -95,3 +95,9 @@ def test_a_wrong_value_is_located_where_the_dockerfile_says_it(
         planned(f"ARG a\nARG SOURCE_DATE_EPOCH={value}\nFROM base\n")
     assert caught.value.span is not None
     assert caught.value.span.line == 2
+
+
+@pytest.mark.parametrize("value", ["1_000", " 1", "1 ", "1e9", "0x10", "9223372036854775808"])
+def test_what_go_reads_as_no_number(planned: Callable[..., BuildPlan], value: str) -> None:
+    with pytest.raises(JettisonError, match="invalid SOURCE_DATE_EPOCH"):
+        planned("FROM scratch", build_args={"SOURCE_DATE_EPOCH": value})

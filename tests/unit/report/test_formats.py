@@ -34,7 +34,7 @@ def test_text_shows_the_line_and_how_to_mend() -> None:
         "   2 |  RUN é && b \\\n"
         "     |      ^\n"
         "  help: do 100%\n"
-        "  see: docs/x.md\n"
+        "  see: jettison lint --explain SomeRule\n"
         "\n"
     )
 

@@ -36,9 +36,10 @@ def command(**flags: Any) -> int:
     Dockerfile or a tar from standard input. Without --output the image is kept in the store.
     """
     if flags["check"] or flags["call"] != "build":
-        from jettison.cli.commands.build_check import check
+        from jettison.cli.commands.build_call import call
 
-        return check(make_request(flags, os.environ), "check" if flags["check"] else flags["call"])
+        method = "check" if flags["check"] else flags["call"]
+        return call(method, lambda: make_request(flags, os.environ))
     from jettison.cli.progress.session import GRACE, watching
 
     mode = progress_mode(flags["progress"], flags["quiet"], os.environ)

@@ -9,16 +9,12 @@ from typing import TYPE_CHECKING
 from jettison.cli.errors import excerpt
 from jettison.cli.output import write, write_json
 from jettison.cli.text import plural, printable
-from jettison.cli.values import one_of
-from jettison.errors import JettisonError, UsageError
+from jettison.errors import JettisonError
 from jettison.model.event import Event, Warned
 from jettison.model.span import SourceText, Span
 
 if TYPE_CHECKING:
     from jettison.app.request import BuildRequest
-
-_METHODS = ("build", "check", "lint")
-_FORMATS = ("text", "json")
 
 
 class _Warnings:
@@ -34,15 +30,14 @@ class _Warnings:
         return sorted(self.found, key=lambda w: (w.span.line if w.span else 0, w.code))
 
 
-def check(request: BuildRequest, call: str) -> int:
-    """Show what planning ``request`` warns of; the exit status. ``call`` is the value of --call.
+def check(request: BuildRequest, shown: str) -> int:
+    """Show what planning ``request`` warns of, as text or json; the exit status.
 
     Warnings that were found before an error are shown first.
     """
     from jettison.app.build import check
     from jettison.cli.progress.session import GRACE, watching
 
-    shown = output_format(call)
     warnings = _Warnings()
     failure = None
     with watching("quiet", os.environ, grace=GRACE) as (_, cancel):
@@ -57,21 +52,6 @@ def check(request: BuildRequest, call: str) -> int:
     if failure is not None:
         raise failure
     return int(bool(warnings.found))
-
-
-def output_format(call: str) -> str:
-    """The format in ``check,format=json``; raises UsageError for what is not offered."""
-    method, *options = call.split(",")
-    one_of("--call", method, _METHODS, "only build and check are offered")
-    shown = "text"
-    for option in options:
-        key, _, value = option.partition("=")
-        if key != "format":
-            raise UsageError(f"invalid option {option!r} for --call", hint="expected format=json")
-        shown = one_of("--call format", value, _FORMATS)
-    if method == "build" and options:
-        raise UsageError(f"--call {call}: build has no format")
-    return shown
 
 
 def text(warnings: list[Warned]) -> str:
@@ -97,14 +77,17 @@ def document(warnings: list[Warned], failure: JettisonError | None = None) -> di
         "sources": [] if source is None else [_source(source)],
     }
     if failure is not None:
-        found["buildError"] = {"message": failure.message, "location": _location(failure.span)}
+        found["buildError"] = {"message": failure.message, "location": location(failure.span)}
     return found
 
 
 def _source(source: SourceText) -> dict[str, object]:
-    data = source.text.encode("utf-8", "surrogateescape")
-    encoded = base64.b64encode(data).decode("ascii")
-    return {"filename": source.name, "language": "Dockerfile", "data": encoded}
+    return {"filename": source.name, "language": "Dockerfile", "data": encoded(source)}
+
+
+def encoded(source: SourceText) -> str:
+    """A text as BuildKit's documents hold it: in base64."""
+    return base64.b64encode(source.text.encode("utf-8", "surrogateescape")).decode("ascii")
 
 
 def _warning(warning: Warned) -> dict[str, object]:
@@ -115,11 +98,12 @@ def _warning(warning: Warned) -> dict[str, object]:
         found["url"] = warning.url
     found["detail"] = warning.message
     if warning.span is not None:
-        found["location"] = _location(warning.span)
+        found["location"] = location(warning.span)
     return found
 
 
-def _location(span: Span | None) -> dict[str, object]:
+def location(span: Span | None) -> dict[str, object]:
+    """The lines of a span as BuildKit's documents name them."""
     if span is None:
         return {}
     end = max(span.line, span.end_line)
