@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 from hypothesis import strategies as st
 
 from tests.fuzz import corpus
@@ -48,6 +50,7 @@ def generated(draw: st.DrawFn) -> str:
     return head + first + "".join(draw(st.lists(body, max_size=6)))
 
 
+@cache
 def seeds() -> list[bytes]:
     """Real Dockerfiles, cut to what is quickly tried."""
     return [path.read_bytes()[:4000] for path in (*corpus.own(), *corpus.given())]
