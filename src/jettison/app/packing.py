@@ -79,7 +79,7 @@ class Packed(Struct, frozen=True):
         """Have the images in the store, under ``names`` (dangling without any)."""
         for image in self.images:
             for blob in image.layers:
-                if not store.blobs.has(blob.digest):
+                if not store.blobs.has(blob.digest, blob.size):
                     with self.origins[blob.digest].open_blob(blob) as stream:
                         store.blobs.ingest(stream, digest=blob.digest, size=blob.size)
         for image in self.images:
@@ -260,7 +260,7 @@ class _StoreFirst(Struct, frozen=True):
     origin: BlobSource
 
     def open_blob(self, descriptor: Descriptor) -> IO[bytes]:
-        if self.store.blobs.has(descriptor.digest):
+        if self.store.blobs.has(descriptor.digest, descriptor.size):
             return self.store.blobs.open_blob(descriptor)
         return self.origin.open_blob(descriptor)
 

@@ -126,7 +126,7 @@ def _is_complete(store: Store, image: ResolvedImage, platform: Platform) -> bool
         here = resolve_image(store.blobs, image.name, image.root, platform)
     except NotFoundError:
         return False
-    return all(store.blobs.has(layer.digest) for layer in here.layers)
+    return all(store.blobs.has(layer.digest, layer.size) for layer in here.layers)
 
 
 def _naming(

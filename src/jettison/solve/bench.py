@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING
 
+from jettison.errors import Cancelled
 from jettison.model.digest import Digest
 from jettison.model.event import Observer
 from jettison.model.source import ResolvedImage
@@ -87,6 +88,9 @@ class Bench:
     def unpacked(self, snapshot: Snapshot) -> bool:
         return not self.store.layers.missing(snapshot)
 
+    def alone(self, key: str, waiting: Callable[[], None]) -> AbstractContextManager[None]:
+        return self.store.key_locks.hold(key, waiting)
+
     # ---------------------------------------------------------------- doing steps
 
     def execute(self, step: Step, info: StepInfo, vertex: str, snapshot_of: SnapshotOf) -> Snapshot:
@@ -135,12 +139,21 @@ class Bench:
             record = self.store.cache.get(key)
             if record is not None:
                 return record.layers
-            with self._new_layer() as (staging, layer):
-                copying.materialize(self.trees, step, mount, local, str(staging.upper))
-                self.store.layers.commit(staging, layer)
-            parts = encode([local.name, mount.source, digest])
-            self.store.cache.put(key, (layer,), description=f"context {local.name}", parts=parts)
-            return (layer,)
+            with self.alone(f"step {key}", self._stop_if_cancelled):
+                record = self.store.cache.get(key)
+                if record is not None:  # another build made it meanwhile
+                    return record.layers
+                with self._new_layer() as (staging, layer):
+                    copying.materialize(self.trees, step, mount, local, str(staging.upper))
+                    self.store.layers.commit(staging, layer)
+                parts = encode([local.name, mount.source, digest])
+                name = f"context {local.name}"
+                self.store.cache.put(key, (layer,), description=name, parts=parts)
+                return (layer,)
+
+    def _stop_if_cancelled(self) -> None:
+        if self.cancel.is_set():
+            raise Cancelled
 
     def _get_runner(self) -> CommandRunner:
         with self._lock:

@@ -82,7 +82,9 @@ class ImageUnpacker:
             try:
                 for n in missing:
                     blobs[n].result()
-                    self._unpack_layer(image, n, ids)
+                    with self._store.key_locks.hold(f"layer {ids[n]}", self._stop_if_cancelled):
+                        if not self._store.layers.has(ids[n]):
+                            self._unpack_layer(image, n, ids)
             except BaseException:
                 for blob in blobs.values():
                     blob.cancel()
@@ -90,17 +92,24 @@ class ImageUnpacker:
         return ids
 
     def fetch(self, image: ResolvedImage, blob: Descriptor, vertex: str) -> None:
-        """Have one blob of an image in the store."""
-        if self._store.blobs.has(blob.digest):
+        """Have one blob of an image in the store; of several processes one fetches it."""
+        blobs = self._store.blobs
+        if blobs.has(blob.digest, blob.size):
             return
 
         def progress(done: int) -> None:
-            if self._cancel.is_set():
-                raise Cancelled
+            self._stop_if_cancelled()
             self._observer.emit(StepProgress(vertex, blob.digest, done, blob.size))
 
-        with image.origin.open_blob(blob) as stream:
-            self._store.blobs.ingest(stream, digest=blob.digest, size=blob.size, progress=progress)
+        with self._store.key_locks.hold(f"blob {blob.digest}", self._stop_if_cancelled):
+            if blobs.has(blob.digest, blob.size):
+                return
+            with image.origin.open_blob(blob) as stream:
+                blobs.ingest(stream, digest=blob.digest, size=blob.size, progress=progress)
+
+    def _stop_if_cancelled(self) -> None:
+        if self._cancel.is_set():
+            raise Cancelled
 
     def _unpack_layer(self, image: ResolvedImage, number: int, ids: Snapshot) -> None:
         from jettison.fs.decompress import open_decompressed

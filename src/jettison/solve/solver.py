@@ -5,10 +5,11 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager
 from typing import Protocol
 
 from jettison.errors import Cancelled, JettisonError
-from jettison.model.event import Observer, StepFinished, StepStarted
+from jettison.model.event import Observer, StepFinished, StepLog, StepStarted
 from jettison.plan.steps import BindMount, Local, PathSource, Source, Step, StepInfo
 from jettison.solve.graph import ancestors, base_sources, readers
 from jettison.solve.keys import Reader, describe, key_of
@@ -16,6 +17,9 @@ from jettison.solve.lookup import Lookup, Records, Snapshot
 from jettison.solve.schedule import run_all
 
 SnapshotOf = Callable[[Step], Snapshot]
+
+_SAY_AFTER = 0.5  # seconds of waiting for another build until it is said
+_WAITING = b"waiting for another build that runs this step\n"
 
 
 class Workbench(Protocol):
@@ -39,6 +43,12 @@ class Workbench(Protocol):
 
     def read_digest(self, step: Step, reader: Reader, layers: Snapshot) -> str:
         """The content digest of what ``step`` reads from an unpacked snapshot."""
+        ...
+
+    def alone(self, key: str, waiting: Callable[[], None]) -> AbstractContextManager[None]:
+        """Hold the lock on ``key``, which other builds of this store take too; ``waiting`` is
+        called while one of them has it.
+        """
         ...
 
     def execute(self, step: Step, info: StepInfo, vertex: str, snapshot_of: SnapshotOf) -> Snapshot:
@@ -199,23 +209,54 @@ class Solver:
 
     def _solve_one(self, step: Step, key: str, info: StepInfo) -> bool:
         """Find the step by its content or execute it; returns whether it was found."""
-        name, parts = info.name, self._lookup.descriptions[key]
-        content_key = None
-        if not isinstance(step, Source):
-            content_key = key_of("content", describe(step, self._by_content(step)))
-            if not self._lookup.ignores_cache(step):
-                found = self._records.get(content_key)
-                if found is not None:
-                    self._records.put(key, found, name=name, parts=parts)
-                    self._results[key] = found
-                    return True
+        if isinstance(step, Source):
+            self._execute(step, key, info)
+            return False
+        content_key = key_of("content", describe(step, self._by_content(step)))
+        if self._lookup.ignores_cache(step):
+            self._make(step, key, content_key, info)
+            return False
+        if self._found(key, content_key, info):
+            return True
+        with self._bench.alone(f"step {content_key}", self._waiting(key)):
+            if self._found(key, content_key, info):  # another build made it meanwhile
+                return True
+            self._make(step, key, content_key, info)
+        return False
+
+    def _found(self, key: str, content_key: str, info: StepInfo) -> bool:
+        found = self._records.get(content_key)
+        if found is None:
+            return False
+        self._records.put(key, found, name=info.name, parts=self._lookup.descriptions[key])
+        self._results[key] = found
+        return True
+
+    def _make(self, step: Step, key: str, content_key: str, info: StepInfo) -> None:
+        layers = self._execute(step, key, info)
+        for each in (content_key, key):
+            parts = self._lookup.descriptions[key]
+            self._records.put(each, layers, name=info.name, parts=parts)
+
+    def _execute(self, step: Step, key: str, info: StepInfo) -> Snapshot:
         layers = self._bench.execute(step, info, key, self._snapshot_of)
         self._results[key] = layers
         self._made(step, layers)
-        if content_key is not None:
-            self._records.put(content_key, layers, name=name, parts=parts)
-            self._records.put(key, layers, name=name, parts=parts)
-        return False
+        return layers
+
+    def _waiting(self, vertex: str) -> Callable[[], None]:
+        """What to do again and again while another build runs a step: say so, watch ``cancel``."""
+        since: float | None = self._clock()
+
+        def waiting() -> None:
+            nonlocal since
+            if self._cancel.is_set():
+                raise Cancelled
+            if since is not None and self._clock() - since >= _SAY_AFTER:
+                self._observer.emit(StepLog(vertex, 2, _WAITING))
+                since = None
+
+        return waiting
 
     def _snapshot_of(self, step: Step) -> Snapshot:
         return self._results[self._lookup.keys[step]]

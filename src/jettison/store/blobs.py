@@ -47,10 +47,15 @@ class Blobs:
         """Where the blob is, or would be."""
         return self._root / algorithm_of(digest) / hex_of(digest)
 
-    def has(self, digest: Digest) -> bool:
-        """Whether the blob is here; if so a lease of this process now keeps it."""
+    def has(self, digest: Digest, size: int | None = None) -> bool:
+        """Whether the blob is here; if so a lease of this process now keeps it.
+
+        With ``size``: and has as many bytes. One that has not is damaged, and counts as missing,
+        so that it is made again.
+        """
         with self._leases.using(blob_mark(digest)):
-            here = self.path(digest).is_file()
+            found = self.size(digest)
+            here = found is not None and size in (None, found)
         if here:
             self._used.add(digest)
         return here

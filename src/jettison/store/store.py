@@ -16,6 +16,7 @@ from jettison.store.cache import Cache
 from jettison.store.database import Database
 from jettison.store.faults import store_faults
 from jettison.store.images import Images
+from jettison.store.keylocks import KeyLocks
 from jettison.store.layers import Layers
 from jettison.store.lease import Leases
 from jettison.store.memo import Memo
@@ -52,6 +53,7 @@ class Store:
         self.names = Names(paths)
         self.images = Images(self.blobs, self.names)
         self.cache_mounts = CacheMounts(paths, self.staging)
+        self.key_locks = KeyLocks(paths)
 
     @classmethod
     def open(cls, root: Path) -> Store:
