@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 from collections.abc import Mapping
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
@@ -35,6 +36,9 @@ if TYPE_CHECKING:
     from jettison.solve.bench import Bench
     from jettison.solve.remote import Remotes
     from jettison.solve.running import CommandRunner
+
+_SYNC_SECONDS, _SYNC_SHARE = 1.0, 0.05
+"""How long a build waits at its end for the disk: seconds at least, share of the build's time."""
 
 
 def build(
@@ -86,6 +90,7 @@ class _Build:
         stack: ExitStack,
     ) -> None:
         self._request = request
+        self._started = time.monotonic()
         self._observer = observer
         self._session = session
         self._store = session.store
@@ -104,9 +109,12 @@ class _Build:
         plan, contexts = self._plan(context)
         with Ahead(self._store, chains(plan), outputs.compression, self._cancel) as ahead:
             snapshots = self._solve(plan, contexts, ahead)
+            self._store.durability.begin_sync()
             ahead.finish()
         result = outputs.write(plan, snapshots)
         self._images.keep(self._store)
+        spent = time.monotonic() - self._started
+        self._store.durability.end_sync(max(_SYNC_SECONDS, _SYNC_SHARE * spent))
         return result
 
     def check(self) -> None:

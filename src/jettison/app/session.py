@@ -51,6 +51,7 @@ def open_session(environ: Mapping[str, str]) -> Iterator[Session]:
     isolation = _isolated()
     root = default_root(environ, isolation.uid)
     with Store.open(root) as store, store.lease():
+        store.durability.drop_doubtful()
         yield Session(store, isolation, environ)
 
 

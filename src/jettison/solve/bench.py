@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING
@@ -103,9 +104,10 @@ class Bench:
             return (*below, *snapshot_of(step.upper))
         root = getattr(step, "root", None)
         below = snapshot_of(root) if root is not None else ()
+        began = time.monotonic()
         with self._new_layer() as (staging, layer):
             self._fill(step, info, vertex, staging, snapshot_of)
-            self.store.layers.commit(staging, layer)
+            self.store.layers.commit(staging, layer, seconds=time.monotonic() - began)
         return (*below, layer)
 
     def _fill(

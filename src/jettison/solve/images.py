@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import threading
+import time
 from typing import TYPE_CHECKING, Protocol
 
 from jettison.errors import Cancelled, ImageError
@@ -116,6 +117,7 @@ class ImageUnpacker:
         from jettison.fs.layer import unpack_layer
         from jettison.fs.stack import Stack
 
+        began = time.monotonic()
         layers = self._store.layers
         below = Stack([str(layers.path(layer)) for layer in ids[:number]])
         with (
@@ -130,7 +132,8 @@ class ImageUnpacker:
                     f"layer {number + 1} of {image.name} is {reader.digest()}, not "
                     f"{image.diff_ids[number]} as its config says"
                 )
-            layers.commit(staging, ids[number], diff_id=image.diff_ids[number])
+            seconds = time.monotonic() - began
+            layers.commit(staging, ids[number], diff_id=image.diff_ids[number], seconds=seconds)
 
 
 class Readable(Protocol):

@@ -13,7 +13,7 @@ import contextlib
 import errno
 import os
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -47,13 +47,22 @@ class Layers:
     """The unpacked layers of a store."""
 
     def __init__(
-        self, paths: Paths, staging: StagingArea, leases: Leases, database: Database, uses: Uses
+        self,
+        paths: Paths,
+        staging: StagingArea,
+        leases: Leases,
+        database: Database,
+        uses: Uses,
+        boot: Callable[[], str],
     ) -> None:
         self._root = paths.layers
         self._staging = staging
         self._leases = leases
         self._database = database
         self._uses = uses
+        self._boot = boot
+        self.committed: set[str] = set()
+        """Layers that this process committed and has not begun to sync (`Durability`)."""
 
     def new_id(self) -> str:
         """An id for what a step makes."""
@@ -94,26 +103,39 @@ class Layers:
                     part.chmod(0o755)  # whatever the umask
             yield place
 
-    def commit(self, staging: Staging, layer: str, *, diff_id: Digest | None = None) -> None:
+    def commit(
+        self,
+        staging: Staging,
+        layer: str,
+        *,
+        diff_id: Digest | None = None,
+        seconds: float = 0.0,
+    ) -> None:
         """Make ``staging.upper`` the layer ``layer``, by a rename.
 
-        If another process made it first, that one stays and this one is dropped.
+        ``seconds`` is how long it took to make. If another process made it first, that one stays
+        and this one is dropped.
         """
+        mine = False
         with self._leases.using(layer_mark(layer)):
             target = self.path(layer)
             with store_faults(f"cannot keep layer {layer}"):
                 if not target.is_dir():
                     try:
                         os.rename(staging.upper, target)
+                        mine = True
                     except OSError as error:
                         if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
                             raise
+        if not mine:
+            return
+        self.committed.add(layer)
         now = time.time()
         self._database.run(
             (
-                "INSERT INTO layers (id, diff_id, created, used) VALUES (?, ?, ?, ?) "
-                "ON CONFLICT (id) DO UPDATE SET diff_id = coalesce(excluded.diff_id, diff_id)",
-                (layer, diff_id, now, now),
+                "INSERT OR REPLACE INTO layers (id, diff_id, created, used, seconds, boot) "
+                "VALUES (?, ?, ?, ?, ?, ?)",
+                (layer, diff_id, now, now, seconds, self._boot()),
             )
         )
 
@@ -131,7 +153,7 @@ class Layers:
         """Have everything that was committed on the disk, so that it survives a power cut.
 
         A commit does not wait for the disk (processes that die do no harm, only machines do).
-        Syncs the whole file system (syncfs(2)).
+        Syncs the whole file system (syncfs(2)). Raises StoreError.
         """
         import ctypes
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
@@ -14,6 +14,7 @@ from jettison.errors import StoreError
 from jettison.store.blobs import Blobs
 from jettison.store.cache import Cache
 from jettison.store.database import Database
+from jettison.store.durable import Durability, boot_id
 from jettison.store.faults import store_faults
 from jettison.store.images import Images
 from jettison.store.keylocks import KeyLocks
@@ -37,7 +38,7 @@ class Store:
     have the same store open.
     """
 
-    def __init__(self, paths: Paths) -> None:
+    def __init__(self, paths: Paths, boot: Callable[[], str] = boot_id) -> None:
         self.root = paths.root
         self.paths = paths
         self.leases = Leases(paths)
@@ -45,7 +46,10 @@ class Store:
         self._database = Database(paths)
         self.blobs = Blobs(paths, self.staging, self.leases)
         self._uses = Uses(self._database)
-        self.layers = Layers(paths, self.staging, self.leases, self._database, self._uses)
+        self.layers = Layers(paths, self.staging, self.leases, self._database, self._uses, boot)
+        self.durability = Durability(
+            paths, self._database, self.leases, self.staging, self.layers, boot
+        )
         self.cache = Cache(self._database, self.layers, self._uses)
         self.layer_blobs = LayerBlobs(self._database, self.blobs, self._uses)
         self.results = Results(self._database, self.blobs, self._uses)
