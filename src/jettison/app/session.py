@@ -48,7 +48,7 @@ def open_session(environ: Mapping[str, str]) -> Iterator[Session]:
 
     Raises SandboxError if the host forbids namespaces, StoreError if the store cannot be used.
     """
-    isolation = _isolated()
+    isolation = enter_namespaces()
     root = default_root(environ, isolation.uid)
     with Store.open(root) as store, store.lease():
         store.durability.drop_doubtful()
@@ -63,7 +63,7 @@ def open_store(environ: Mapping[str, str]) -> Iterator[Store]:
 
 
 @cache
-def _isolated() -> Isolation:
+def enter_namespaces() -> Isolation:
     """A process enters its namespaces once, however many sessions it opens."""
     from jettison.sandbox.namespace import enter
 

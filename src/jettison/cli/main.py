@@ -31,6 +31,7 @@ COMMANDS = {
     "save": "Write images to an archive",
     "load": "Read images from an archive",
     "prune": "Remove dangling images and build cache",
+    "check": "Verify the store, and mend what can be mended",
     "login": "Store credentials for a registry",
     "logout": "Forget the credentials for a registry",
     "doctor": "Say what this host can do, and how to mend what it cannot",
@@ -41,7 +42,7 @@ COMMANDS = {
 
 GROUPS = (
     ("Build and run", ("build", "lint", "run")),
-    ("Images", ("images", "inspect", "tag", "rm", "save", "load", "prune")),
+    ("Images", ("images", "inspect", "tag", "rm", "save", "load", "prune", "check")),
     ("Registries", ("pull", "push", "login", "logout")),
     ("This program", ("doctor", "completion", "version")),
 )

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from jettison.errors import StoreError
-from jettison.store.faults import free_space
+from jettison.store.faults import free_space, store_faults
 from jettison.store.locks import locked
 from jettison.store.paths import Paths
 
@@ -96,6 +96,36 @@ class Database:
 
         self._with(each)
 
+    def problem(self, *, deep: bool) -> str:
+        """What is wrong with the file as it is, without replacing it; empty if nothing is.
+
+        ``deep`` compares the indexes with the tables too (PRAGMA integrity_check).
+        """
+        import sqlite3
+
+        if not self._path.exists():
+            return ""
+        try:
+            connection = sqlite3.connect(f"file:{quote(self._path)}?mode=ro", uri=True, timeout=5)
+            with contextlib.closing(connection):
+                (version,) = connection.execute("PRAGMA user_version").fetchone()
+                if version != VERSION:
+                    return f"has version {version} instead of {VERSION}"
+                pragma = "integrity_check(1)" if deep else "quick_check(1)"
+                (found,) = connection.execute(f"PRAGMA {pragma}").fetchone()
+        except (sqlite3.Error, OSError) as error:
+            return str(error)
+        if found != "ok":
+            return str(found)
+        return "" if os.access(self._path, os.W_OK) else "cannot be written"
+
+    def renew(self) -> None:
+        """Put an empty database in its place. Raises StoreError."""
+        with self._lock, store_faults(f"cannot replace {self._path}"):
+            self.close()
+            with locked(self._creation):
+                _renew(self._path, self._draft)
+
     def close(self) -> None:
         with self._lock:
             if self._connection is not None:
@@ -139,6 +169,13 @@ class Database:
 
 _UNUSABLE = (8, 11, 26)
 """SQLITE_READONLY (also that of a file replaced by another process), _CORRUPT, _NOTADB."""
+
+
+def quote(path: Path) -> str:
+    """A path for a file: URI (sqlite.org/uri.html)."""
+    from urllib.parse import quote_from_bytes
+
+    return quote_from_bytes(os.fsencode(path))
 
 
 def _inode(path: Path) -> int:

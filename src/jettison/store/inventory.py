@@ -219,7 +219,7 @@ def _measure(parts: Parts, layer: str) -> int:
     with contextlib.suppress(StoreError):  # on a full disk nothing can be remembered
         parts.database.run(
             (
-                "INSERT INTO layers (id, created, used, size) VALUES (?, ?, ?, ?) "
+                "INSERT INTO layers (id, created, used, size, boot) VALUES (?, ?, ?, ?, '') "
                 "ON CONFLICT (id) DO UPDATE SET size = excluded.size",
                 (layer, seen, seen, size),
             )

@@ -29,6 +29,7 @@ from jettison.store.staging import Staging
 from jettison.store.uses import Uses
 
 if TYPE_CHECKING:
+    from jettison.store.check import Problem
     from jettison.store.inventory import Item, Parts
     from jettison.store.prune import Pruned
 
@@ -120,6 +121,35 @@ class Store:
                 kept, strays = inventory.blob_items()
                 items = [*inventory.image_items(), *inventory.layer_items(), *kept, *strays]
         return [*items, *mount_items(self._parts())]
+
+    def check(self, *, deep: bool, repair: bool, progress: Callable[[str], None]) -> list[Problem]:
+        """Verify everything in the store; see `check.Checker`. Raises StoreError."""
+        from jettison.store.check import Checker, Problem
+        from jettison.store.checklayers import LayerCheck
+
+        problems: list[Problem] = []
+        if broken := self._database.problem(deep=deep):
+            if repair:
+                self._database.renew()
+            problems.append(Problem("database", "cache.db", broken, mended=repair))
+        if broken := self.names.problem():
+            if repair:
+                self.names.renew()
+            problems.append(Problem("store", "index.json", broken, mended=repair))
+        if any(not problem.mended for problem in problems):
+            return problems  # what is wrong beyond that shows only when these are mended
+        parts = self._parts()
+        layer_check = LayerCheck(parts.layers, parts.database)
+        checker = Checker(
+            parts,
+            self.leases,
+            self.staging,
+            layer_check,
+            deep=deep,
+            repair=repair,
+            progress=progress,
+        )
+        return [*problems, *checker.run()]
 
     def _parts(self) -> Parts:
         from jettison.store.inventory import Parts
