@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import threading
 import time
@@ -15,7 +16,8 @@ from jettison.app.grants import Agents, secret_reader
 from jettison.app.request import BuildRequest, BuildResult
 from jettison.app.session import Session, open_session
 from jettison.app.sources import BaseImages, classify
-from jettison.errors import SandboxError
+from jettison.app.space import bounds_of
+from jettison.errors import SandboxError, StoreError
 from jettison.fs.context import ContextTree
 from jettison.fs.patterns import read_ignorefile
 from jettison.model.event import Observer
@@ -100,6 +102,7 @@ class _Build:
         self._remotes: Remotes | None = None
         self._secret = secret_reader(request.secrets, session.environ)
         self._images = self._base_images()
+        self._bounds = bounds_of(session.environ)
 
     def run(self) -> BuildResult:
         from jettison.app.outputs import Outputs
@@ -115,6 +118,9 @@ class _Build:
         self._images.keep(self._store)
         spent = time.monotonic() - self._started
         self._store.durability.end_sync(max(_SYNC_SECONDS, _SYNC_SHARE * spent))
+        if self._store.layers.made or self._store.blobs.made:
+            with contextlib.suppress(StoreError):  # the build itself is done
+                self._bounds.keep(self._store)
         return result
 
     def check(self) -> None:
@@ -210,7 +216,13 @@ class _Build:
 
             return self._stack.enter_context(open_layout(path))
 
-        return BaseImages(self._store.images, registry, layout, pull=self._request.pull)
+        return BaseImages(
+            self._store.images,
+            registry,
+            layout,
+            pull=self._request.pull,
+            size=self._store.blobs.size,
+        )
 
     # ---------------------------------------------------------------- solving
 

@@ -70,7 +70,13 @@ def _images(session: Session) -> BaseImages:
     def layouts(path: str) -> ImageSource:
         raise JettisonError(f"{path}: load the layout first, with jettison load")
 
-    return BaseImages(session.store.images, lambda: registry_source(session), layouts, pull=False)
+    return BaseImages(
+        session.store.images,
+        lambda: registry_source(session),
+        layouts,
+        pull=False,
+        size=session.store.blobs.size,
+    )
 
 
 def _run(

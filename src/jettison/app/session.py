@@ -50,9 +50,10 @@ def open_session(environ: Mapping[str, str]) -> Iterator[Session]:
     """
     isolation = enter_namespaces()
     root = default_root(environ, isolation.uid)
-    with Store.open(root) as store, store.lease():
+    with Store.open(root) as store:
         store.durability.drop_doubtful()
-        yield Session(store, isolation, environ)
+        with store.lease():
+            yield Session(store, isolation, environ)
 
 
 @contextmanager

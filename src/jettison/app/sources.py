@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
 from jettison.errors import JettisonError, NotFoundError, RegistryError
+from jettison.model.digest import Digest
 from jettison.model.platform import Platform, matches
 from jettison.model.reference import Reference, parse_reference
 from jettison.model.resolve import resolve_image
@@ -26,7 +27,8 @@ class BaseImages:
 
     A name is looked for in the store first, unless ``pull`` asks for the registry's word; images
     whose reference holds a digest never need asking twice. ``registry`` and ``layout`` are
-    factories, so that a build that needs neither imports neither.
+    factories, so that a build that needs neither imports neither. ``size`` gives the size of a blob
+    of the store: an image that lost one is looked for in the registry again.
     """
 
     def __init__(
@@ -36,8 +38,10 @@ class BaseImages:
         layout: Callable[[str], ImageSource],
         *,
         pull: bool,
+        size: Callable[[Digest], int | None] | None = None,
     ) -> None:
         self._store = store
+        self._size = size
         self._registry = registry
         self._layout = layout
         self._pull = pull
@@ -80,13 +84,13 @@ class BaseImages:
             return self._from_layout(name, platform)
         reference = parse_reference(name)
         local = self._local(name, platform)
-        if local is not None and not self._pull and matches(platform, local.config.platform):
+        if local is not None and not self._pull and self._is_usable(local, platform):
             return local
         try:
             image = self._registry().resolve(str(reference), platform)
         except (NotFoundError, RegistryError) as error:
             if local is not None and not self._pull:
-                return local  # of another platform, but there is no better one
+                return local  # of another platform or not complete, but there is no better one
             raise _naming(error, reference, name) from None
         if reference.digest is None:  # a digest alone gives no name to keep it under
             with self._lock:
@@ -98,6 +102,11 @@ class BaseImages:
             return self._store.resolve(name, platform)
         except NotFoundError:
             return None
+
+    def _is_usable(self, image: ResolvedImage, platform: Platform) -> bool:
+        if not matches(platform, image.config.platform):
+            return False
+        return self._size is None or all(self._size(b.digest) == b.size for b in image.layers)
 
     def keep(self, store: Store) -> None:
         """Let names that registries resolved stand for the same images in the store.

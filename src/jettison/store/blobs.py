@@ -42,6 +42,8 @@ class Blobs:
         self._staging = staging
         self._leases = leases
         self._used: set[Digest] = set()
+        self.made = False
+        """Whether this process wrote any."""
 
     def path(self, digest: Digest) -> Path:
         """Where the blob is, or would be."""
@@ -145,6 +147,7 @@ class Blobs:
                 return
             target.parent.mkdir(exist_ok=True)
             os.rename(draft, target)
+            self.made = True
 
 
 class BlobWriter:

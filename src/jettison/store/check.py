@@ -27,7 +27,7 @@ from jettison.store.locks import try_lock
 from jettison.store.staging import Staging
 
 _CHUNK = 1 << 20
-_DOCUMENT = 16 << 20  # what is hashed even by a quick look: documents are smaller
+_SMALL = 256 << 10  # bytes of what is hashed even by a quick look: most documents are smaller
 
 
 class Problem(Struct, frozen=True):
@@ -136,13 +136,13 @@ class Checker:
 
     def _blobs(self) -> set[Digest]:
         """Check all blobs; returns those that are sound."""
-        expected, documents = self._expected_blobs()
+        expected = self._expected_blobs()
         sound: set[Digest] = set()
         for path in sorted(self._parts.paths.blobs.glob("*/*")):
             name = f"{path.parent.name}:{path.name}"
             try:
                 digest = parse_digest(name)
-                detail = self._blob_problem(path, digest, expected.get(digest), documents)
+                detail = self._blob_problem(path, digest, expected.get(digest))
             except FileNotFoundError:  # pruned just now
                 continue
             except JettisonError:
@@ -154,22 +154,18 @@ class Checker:
             self._mend(problem, partial(self._throw_away, path), blob_mark(digest))
         return sound
 
-    def _expected_blobs(self) -> tuple[dict[Digest, int], set[Digest]]:
-        """The sizes blobs should have, as far as anything says; and which of them are documents."""
+    def _expected_blobs(self) -> dict[Digest, int]:
+        """The sizes blobs should have, as far as images say."""
         sizes: dict[Digest, int] = {}
-        documents: set[Digest] = set()
         for _, root in self._names():
             sizes.update(self._parts.images.references(root))
-            documents.update(d for d, size in sizes.items() if size <= _DOCUMENT)
-        return sizes, documents
+        return sizes
 
-    def _blob_problem(
-        self, path: Path, digest: Digest, size: int | None, documents: set[Digest]
-    ) -> str:
+    def _blob_problem(self, path: Path, digest: Digest, size: int | None) -> str:
         status = path.stat()
         if size is not None and status.st_size != size:
             return f"has {status.st_size} bytes instead of {size}"
-        if not self._deep and (digest not in documents or status.st_size > _DOCUMENT):
+        if not self._deep and status.st_size > _SMALL:
             return ""
         self._progress(f"blob {digest}")
         found = hash_file(path, path.parent.name)

@@ -23,12 +23,15 @@ _SLACK = 2.0  # seconds; clocks of file systems may lag, and count in twos
 class LayerCheck:
     """Looks at one layer after the other."""
 
-    def __init__(self, layers: Layers, database: Database) -> None:
+    def __init__(self, layers: Layers, database: Database, skip: set[str]) -> None:
         self._layers = layers
         self._database = database
+        self._skip = skip
 
     def problem(self, layer: str, *, deep: bool) -> str:
         """What is wrong with the layer; empty if nothing is."""
+        if layer in self._skip:
+            return ""
         path = self._layers.path(layer)
         try:
             status = path.lstat()
@@ -48,15 +51,15 @@ class LayerCheck:
         if self._layers.is_base(layer):
             return ""  # unpacked from a blob, which says it in its own way
         exported = self._database.row(
-            "SELECT diff_id FROM layer_blobs WHERE layer = ? AND compression NOT LIKE '%@%'",
-            (layer,),
+            "SELECT diff_id, compression FROM layer_blobs WHERE layer = ?", (layer,)
         )
         if exported is None:
             return ""
+        _, _, clamp = exported[1].partition("@")  # as export.layers remembers it
         tried = False
         for below in self._grounds(layer):
             try:
-                found = self._tar_digest(layer, below)
+                found = self._tar_digest(layer, below, int(clamp) if clamp else None)
             except (JettisonError, OSError) as error:
                 return f"cannot be read: {error}"
             if found == exported[0]:
@@ -74,13 +77,13 @@ class LayerCheck:
             grounds[()] = None
         yield from grounds
 
-    def _tar_digest(self, layer: str, below: tuple[str, ...]) -> str:
+    def _tar_digest(self, layer: str, below: tuple[str, ...], clamp: int | None) -> str:
         from jettison.fs.stack import Stack
         from jettison.fs.tarwrite import write_layer
 
         out = _Hash()
         stack = Stack([os.fspath(self._layers.path(lower)) for lower in below])
-        write_layer(os.fspath(self._layers.path(layer)), out, below=stack)
+        write_layer(os.fspath(self._layers.path(layer)), out, below=stack, clamp_mtime=clamp)
         return out.digest()
 
 

@@ -62,26 +62,42 @@ class Durability:
 
     # ---------------------------------------------------------------- after a boot
 
-    def drop_doubtful(self) -> int:
-        """In a boot that the store has not seen: throw away the layers that may be damaged.
+    def drop_doubtful(self) -> None:
+        """In a boot that the store has not seen: throw away the layers that may be damaged, and
+        what is recorded of them. To be called before the first layer is looked at.
 
-        To be called before the first layer is looked at. Returns how many went. Raises StoreError.
+        Raises StoreError.
         """
-        boot = self._boot()
-        if self._seen() == boot:
-            return 0
-        gone = 0
+        if not self._is_new_boot():
+            return
         with self._leases.collecting(), store_faults("cannot look through the layers"):
-            if self._seen() == boot:
-                return 0
-            if doubtful := self._doubtful(boot):
+            if not self._is_new_boot():
+                return
+            if doubtful := self._doubtful():
+                self._forget(doubtful)
                 for layer in doubtful:
                     # Left in tmp/, for whoever sweeps next.
-                    gone += self._staging.throw_away(self._root / layer) is not None
-                self._database.run_many("DELETE FROM layers WHERE id = ?", [(i,) for i in doubtful])
-            self._draft.write_text(boot)
+                    self._staging.throw_away(self._root / layer)
+            self._draft.write_text(self._boot())
             os.replace(self._draft, self._note)
-        return gone
+
+    def doubtful(self) -> set[str]:
+        """The layers that `drop_doubtful` would throw away now. Raises StoreError."""
+        return set(self._doubtful()) if self._is_new_boot() else set()
+
+    def _forget(self, layers: list[str]) -> None:
+        lost = {layer for layer in layers if not self._layers.is_base(layer)}
+        keys = [
+            (key,)
+            for key, text in self._database.rows("SELECT key, layers FROM records")
+            if not lost.isdisjoint(text.split())
+        ]
+        self._database.run_many("DELETE FROM records WHERE key = ?", keys)
+        self._database.run_many("DELETE FROM parts WHERE key = ?", keys)
+        self._database.run_many("DELETE FROM layers WHERE id = ?", [(i,) for i in layers])
+
+    def _is_new_boot(self) -> bool:
+        return self._seen() != self._boot()
 
     def _seen(self) -> str:
         try:
@@ -89,11 +105,13 @@ class Durability:
         except FileNotFoundError:
             return ""
 
-    def _doubtful(self, boot: str) -> list[str]:
+    def _doubtful(self) -> list[str]:
         present = os.listdir(self._root)
         if not present:
             return []
-        rows = self._database.rows("SELECT id FROM layers WHERE boot IS NULL OR boot = ?", (boot,))
+        rows = self._database.rows(
+            "SELECT id FROM layers WHERE boot IS NULL OR boot = ?", (self._boot(),)
+        )
         sure = {row[0] for row in rows}
         return [layer for layer in present if layer not in sure]
 

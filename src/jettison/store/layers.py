@@ -63,6 +63,8 @@ class Layers:
         self._boot = boot
         self.committed: set[str] = set()
         """Layers that this process committed and has not begun to sync (`Durability`)."""
+        self.made = False
+        """Whether this process committed any."""
 
     def new_id(self) -> str:
         """An id for what a step makes."""
@@ -130,6 +132,7 @@ class Layers:
         if not mine:
             return
         self.committed.add(layer)
+        self.made = True
         now = time.time()
         self._database.run(
             (

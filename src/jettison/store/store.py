@@ -95,6 +95,8 @@ class Store:
         all: bool = False,
         until: float | None = None,
         max_used_space: int | None = None,
+        reserved_space: int | None = None,
+        min_free_space: int | None = None,
     ) -> Pruned:
         """Remove garbage and, if asked, what can be made again (`prune.Wish` says what exactly).
 
@@ -104,7 +106,7 @@ class Store:
         from jettison.store.prune import Collector, Wish
 
         self.flush()
-        wish = Wish(all, until, max_used_space)
+        wish = Wish(all, until, max_used_space, reserved_space, min_free_space)
         pruned = Collector(self._parts(), self.leases, self.staging, wish).collect()
         self.memo.trim()
         return pruned
@@ -139,7 +141,14 @@ class Store:
         if any(not problem.mended for problem in problems):
             return problems  # what is wrong beyond that shows only when these are mended
         parts = self._parts()
-        layer_check = LayerCheck(parts.layers, parts.database)
+        doubtful = self.durability.doubtful()
+        if repair:
+            self.durability.drop_doubtful()
+        problems += [
+            Problem("layer", i, "was not synced before the reboot: not used", True, repair)
+            for i in sorted(doubtful)
+        ]
+        layer_check = LayerCheck(parts.layers, parts.database, doubtful)
         checker = Checker(
             parts,
             self.leases,

@@ -44,7 +44,7 @@ class Project:
 
     def digest(self, jettison: Jettison) -> str:
         """Build; the digest of what came out."""
-        meta = jettison.store.parent / f"{jettison.store.name}.meta.json"
+        meta = self.directory.parent / "metadata.json"
         jettison("build", "--progress", "plain", "--metadata-file", meta, *self.flags())
         found: str = json.loads(meta.read_text())["containerimage.digest"]
         return found
