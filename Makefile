@@ -2,6 +2,7 @@
 # make demo      a real Go service: from a fat image to a few megabytes, measured
 # make test      everything CI runs: lint, types, unit and integration tests
 # make lint      ruff and mypy
+# make kill-test 200 kills at random moments, and what is left (KILLS=200 SEED=1)
 # make bench     ratios against the builders found on this machine
 
 PYTHON ?= python3
@@ -10,7 +11,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 DEV := $(VENV)/.installed-dev
 
-.PHONY: install demo test lint bench lock clean
+.PHONY: install demo test lint kill-test bench lock clean
 .DELETE_ON_ERROR:
 
 install: $(STAMP)
@@ -39,6 +40,9 @@ lint: $(DEV)
 
 test: $(DEV) lint
 	$(BIN)/python -m pytest -n 2 --dist worksteal $(PYTEST_ARGS)
+
+kill-test: $(DEV)
+	$(BIN)/python -m tests.integration.store.killing $(KILLS) $(SEED)
 
 bench: install
 	$(BIN)/python scripts/bench.py $(BENCH_ARGS)

@@ -30,6 +30,7 @@ from jettison.solve.images import ImageUnpacker, layers_of
 from jettison.solve.keys import Reader, encode, key_of
 from jettison.solve.lookup import Snapshot
 from jettison.solve.trees import Trees
+from jettison.store.faults import full_disk
 
 if TYPE_CHECKING:
     from jettison.solve.remote import Remotes
@@ -95,6 +96,12 @@ class Bench:
     # ---------------------------------------------------------------- doing steps
 
     def execute(self, step: Step, info: StepInfo, vertex: str, snapshot_of: SnapshotOf) -> Snapshot:
+        with full_disk("cannot make a layer", self.store.paths.layers):
+            return self._execute(step, info, vertex, snapshot_of)
+
+    def _execute(
+        self, step: Step, info: StepInfo, vertex: str, snapshot_of: SnapshotOf
+    ) -> Snapshot:
         if isinstance(step, Source):
             prefix = "user" if self._rootless else "trusted"
             unpacker = ImageUnpacker(self.store, self._observer, self.cancel, prefix)

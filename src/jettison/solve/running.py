@@ -39,6 +39,7 @@ from jettison.sandbox.spec import ContainerSpec
 from jettison.solve.copying import copy_directory
 from jettison.solve.lookup import Snapshot
 from jettison.solve.trees import Trees
+from jettison.store.faults import free_space, is_full
 
 if TYPE_CHECKING:
     from jettison.fs.owners import UserIds
@@ -130,8 +131,15 @@ class CommandRunner:
                 status=status,
                 tail=output.tail(),
                 log=log.name,
-                hint=_foreign(step),
+                hint=self._full() or _foreign(step),
             )
+
+    def _full(self) -> str | None:
+        """Why a command may have failed that does not say so: there was nothing to write to."""
+        layers = self._store.paths.layers
+        if not is_full(layers):
+            return None
+        return f"no space left on {layers} ({free_space(layers)}): jettison prune frees some"
 
     def _spec(
         self, step: Run, info: StepInfo, env: Mapping[str, str], user: UserIds

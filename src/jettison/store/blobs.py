@@ -174,7 +174,7 @@ class BlobWriter:
         if self._size is not None and self.written > self._size:
             raise ImageError(f"{self._name} has more than the {self._size} bytes it should have")
         self._hash.update(view)
-        with store_faults("cannot write a blob"):
+        with store_faults("cannot write a blob", self._path):
             while view:
                 view = view[os.write(self._fd, view) :]
         return length
@@ -194,7 +194,7 @@ class BlobWriter:
             )
         if self._expected is not None and digest != self._expected:
             raise ImageError(f"{self._name} has digest {digest}")
-        with store_faults("cannot write a blob"):
+        with store_faults("cannot write a blob", self._path):
             os.fsync(self._fd)
         blob = Blob(digest, self.written)
         self._blobs._adopt(self._path, blob)

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from jettison.errors import StoreError
-from jettison.store.faults import free_space, store_faults
+from jettison.store.faults import free_space, is_full, store_faults
 from jettison.store.locks import locked
 from jettison.store.paths import Paths
 
@@ -147,7 +147,7 @@ class Database:
                     return work(self._connected())
             except (sqlite3.Error, OSError) as error:
                 message = f"{self._path}: {getattr(error, 'strerror', None) or error}"
-                full = _is_full(error)
+                full = _is_full(error) or is_full(self._path.parent)
                 more = f" ({free_space(self._path.parent)})" if full else ""
                 raise StoreError(message + more, hint=_hint(full)) from error
 
@@ -167,6 +167,7 @@ class Database:
                 _renew(self._path, self._draft)
 
 
+_IOERR = 10
 _UNUSABLE = (8, 11, 26)
 """SQLITE_READONLY (also that of a file replaced by another process), _CORRUPT, _NOTADB."""
 
@@ -222,8 +223,12 @@ def _open(path: Path, draft: Path, creation: Path) -> sqlite3.Connection:
     with locked(creation):
         try:
             connection = _current(path)
-        except sqlite3.OperationalError:
-            raise
+        except sqlite3.OperationalError as error:
+            if getattr(error, "sqlite_errorcode", 0) & 0xFF != _IOERR:
+                raise
+            # No room for the index that processes share (-shm): alone it goes without one
+            # (sqlite.org/wal.html, "Use of WAL Without Shared-Memory").
+            connection = _current(path, alone=True)
         except sqlite3.DatabaseError:  # not a database, or a damaged one
             connection = None
         if connection is None:
@@ -239,21 +244,27 @@ def _renew(path: Path, draft: Path) -> None:
     os.rename(draft, path)
 
 
-def _connect(path: Path) -> sqlite3.Connection:
+def _connect(path: Path, *, alone: bool = False) -> sqlite3.Connection:
     import sqlite3
 
     connection = sqlite3.connect(
         path, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False
     )
-    connection.execute("PRAGMA synchronous = NORMAL")
+    try:
+        if alone:
+            connection.execute("PRAGMA locking_mode = EXCLUSIVE")
+        connection.execute("PRAGMA synchronous = NORMAL")
+    except sqlite3.Error:
+        connection.close()
+        raise
     return connection
 
 
-def _current(path: Path) -> sqlite3.Connection | None:
+def _current(path: Path, *, alone: bool = False) -> sqlite3.Connection | None:
     """A connection, if the file has the schema of this version; None if an older one or none."""
     if not path.exists():
         return None
-    connection = _connect(path)
+    connection = _connect(path, alone=alone)
     version = 0
     try:
         (version,) = connection.execute("PRAGMA user_version").fetchone()
