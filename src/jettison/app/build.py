@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from jettison.sandbox.runtime import Runtime
     from jettison.solve.bench import Bench
     from jettison.solve.remote import Remotes
-    from jettison.solve.running import CommandRunner
+    from jettison.solve.running import CommandRunner, OnFailure
 
 _SYNC_SECONDS, _SYNC_SHARE = 1.0, 0.05
 """How long a build waits at its end for the disk: seconds at least, share of the build's time."""
@@ -49,14 +49,15 @@ def build(
     *,
     environ: Mapping[str, str],
     cancel: threading.Event,
+    on_failure: OnFailure | None = None,
 ) -> BuildResult:
     """Build what is asked for; the outputs are written when this returns, or not at all.
 
-    Raises JettisonError for everything the user can mend, Cancelled once ``cancel`` is set and
-    everything has stopped.
+    ``on_failure`` may look at the container of a RUN that failed. Raises JettisonError for
+    everything the user can mend, Cancelled once ``cancel`` is set and everything has stopped.
     """
     with open_session(environ) as session, ExitStack() as stack:
-        return _Build(request, observer, session, cancel, stack).run()
+        return _Build(request, observer, session, cancel, stack, on_failure).run()
 
 
 def check(
@@ -90,9 +91,11 @@ class _Build:
         session: Session,
         cancel: threading.Event,
         stack: ExitStack,
+        on_failure: OnFailure | None = None,
     ) -> None:
         self._request = request
         self._started = time.monotonic()
+        self._on_failure = on_failure
         self._observer = observer
         self._session = session
         self._store = session.store
@@ -251,6 +254,8 @@ class _Build:
             cancel=self._cancel,
             workers=max(4, os.cpu_count() or 1),
             made=ahead.made,
+            origin=f"{self._request.context} {self._request.dockerfile or ''}",
+            explain=self._request.explain,
         )
         roots = [image.root for image in plan.images if image.root is not None]
         return solver.solve(roots)
@@ -282,6 +287,7 @@ class _Build:
             self._cancel,
             log_directory=str(self._store.logs),
             materialize=bench.materialize,
+            on_failure=self._on_failure,
         )
 
     def _ca_bundle(self) -> str | None:

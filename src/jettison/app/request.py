@@ -67,6 +67,7 @@ class BuildRequest(Struct, frozen=True, kw_only=True):
     ulimits: tuple[Ulimit, ...] = ()
     cgroup_parent: str = ""
     host_ca: bool = False
+    explain: bool = False
     iidfile: str | None = None
     metadata_file: str | None = None
     stdin: IO[bytes] | None = None

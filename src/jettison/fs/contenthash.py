@@ -12,6 +12,8 @@ import os
 import stat
 from typing import Protocol
 
+from msgspec import Struct
+
 from jettison.fs.select import Selection, contents
 from jettison.fs.tree import Entry, Tree, unreadable
 from jettison.fs.write import capability_of
@@ -35,8 +37,20 @@ class FileMemo(Protocol):
         ...
 
 
-def digest(tree: Tree, selection: Selection, memo: FileMemo, *, owners: bool) -> str:
-    """The digest (``sha256:…``) of what ``selection`` takes from ``tree``.
+class Listing(Struct, frozen=True):
+    """What is read, file by file, and the digest (``sha256:…``) of that.
+
+    ``text`` has four fields for each file, each ending in a NUL: name, mode (octal, with the type),
+    owner (``uid:gid``, empty if it does not count), and the rest: the hash of a content, the target
+    of a link, the number of a device.
+    """
+
+    digest: str
+    text: str
+
+
+def list_files(tree: Tree, selection: Selection, memo: FileMemo, *, owners: bool) -> Listing:
+    """What ``selection`` takes from ``tree``.
 
     ``owners``: owners and file capabilities count, as they do when a stage is copied from. Raises
     PathError if a file cannot be read.
@@ -49,13 +63,14 @@ def digest(tree: Tree, selection: Selection, memo: FileMemo, *, owners: bool) ->
         record.add(".", item.entry)
         for name, entry, _ in contents(tree, item, selection):
             record.add("./" + name, entry)
+    text = "".join(record.lines)
     whole = hashlib.sha256(_VERSION)
-    whole.update("".join(record.lines).encode("utf-8", "surrogateescape"))
-    return "sha256:" + whole.hexdigest()
+    whole.update(text.encode("utf-8", "surrogateescape"))
+    return Listing("sha256:" + whole.hexdigest(), text)
 
 
 class _Record:
-    """One line per file, of four fields that each end in a NUL: name, mode, owner, the rest."""
+    """The lines of a listing."""
 
     def __init__(self, memo: FileMemo, owners: bool) -> None:
         self.lines: list[str] = []

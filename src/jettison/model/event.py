@@ -59,7 +59,15 @@ class Warned(Struct, frozen=True):
     detail: str | None = None
 
 
-Event = StepStarted | StepLog | StepProgress | StepFinished | Warned
+class StepExplained(Struct, frozen=True):
+    """Why a step has to run although steps like it ran before; a line for each reason."""
+
+    id: str
+    name: str
+    reasons: tuple[str, ...]
+
+
+Event = StepStarted | StepLog | StepProgress | StepFinished | StepExplained | Warned
 
 
 class Observer(Protocol):

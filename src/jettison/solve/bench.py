@@ -79,6 +79,9 @@ class Bench:
     def read_digest(self, step: Step, reader: Reader, layers: Snapshot) -> str:
         return self.trees.read_digest(step, reader, layers)
 
+    def listing(self, digest: str) -> str | None:
+        return self.trees.listing(digest)
+
     def pin(self, step: Step) -> str | None:
         if isinstance(step, Http | Git):
             return self._get_remotes().pin(step)
@@ -187,5 +190,13 @@ class StoreRecords:
         record = self._cache.get(key)
         return None if record is None else record.layers
 
-    def put(self, key: str, layers: Snapshot, *, name: str, parts: bytes) -> None:
+    def put(self, key: str, layers: Snapshot, *, name: str, parts: bytes = b"") -> None:
         self._cache.put(key, layers, description=name, parts=parts)
+
+    def earlier(self, key: str, name: str) -> tuple[bool, list[bytes]]:
+        known = self._cache.explain(key) is not None
+        place, bracket, text = name.partition("] ")
+        alike = self._cache.history(name)
+        if bracket:
+            alike += self._cache.history_of_kind(place + bracket, bracket + text)
+        return known, [found.parts for found in alike if found.parts]

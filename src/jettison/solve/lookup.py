@@ -7,7 +7,7 @@ from typing import Protocol
 
 from jettison.plan.steps import Local, Source, Step, StepInfo
 from jettison.solve.graph import readers
-from jettison.solve.keys import Reader, describe, encode, key_of
+from jettison.solve.keys import Reader, Reference, describe, key_of
 
 Snapshot = tuple[str, ...]
 """Layer ids, lowest first; () is the empty file system."""
@@ -20,8 +20,12 @@ class Records(Protocol):
         """The snapshot remembered under ``key``, if its layers can still be had."""
         ...
 
-    def put(self, key: str, layers: Snapshot, *, name: str, parts: bytes) -> None:
-        """Remember; ``parts`` is the description the key was made of."""
+    def put(self, key: str, layers: Snapshot, *, name: str, parts: bytes = b"") -> None:
+        """Remember, for a step named ``name``; ``parts`` is what the key was made of."""
+        ...
+
+    def earlier(self, key: str, name: str) -> tuple[bool, list[bytes]]:
+        """Whether ``key`` was ever remembered, and the parts of what is like it, newest first."""
         ...
 
 
@@ -52,9 +56,9 @@ class Lookup:
         self._records = records
         self._local_digest = local_digest
         self._pin = pin
-        self.descriptions: dict[str, bytes] = {}
         self.keys: dict[Step, str] = {}
         self.hits: dict[str, Snapshot] = {}
+        self._pinned: dict[Step, str] = {}
         self._stale: set[Step] = set()
         for step in order:
             if not isinstance(step, Local):
@@ -62,6 +66,12 @@ class Lookup:
 
     def hit(self, step: Step) -> Snapshot | None:
         return self.hits.get(self.keys[step])
+
+    def describe(self, step: Step, reference: Reference) -> list[object]:
+        """`keys.describe`, and what a remote source is now: its fields only say where it lies."""
+        pinned = self._pinned.get(step)
+        description = describe(step, reference)
+        return description if pinned is None else [*description, ["pinned", pinned]]
 
     def ignores_cache(self, step: Step) -> bool:
         info = self._infos.get(step)
@@ -73,13 +83,11 @@ class Lookup:
                 return self._local_digest(step, reader, source)
             return self.keys[source]
 
-        description = describe(step, reference)
         pinned = self._pin(step)
         if pinned is not None:
-            description.append(["pinned", pinned])
-        key = key_of("definition", description)
+            self._pinned[step] = pinned
+        key = key_of("definition", self.describe(step, reference))
         self.keys[step] = key
-        self.descriptions[key] = encode(description)
         if isinstance(step, Source):
             self.hits[key] = image_layers(step)
             return

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import os
 import shlex
+import tempfile
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
@@ -35,6 +38,7 @@ from jettison.sandbox.container import (
     TreeBind,
     run_in,
 )
+from jettison.sandbox.runtime import OnOutput, discard_output
 from jettison.sandbox.spec import ContainerSpec
 from jettison.solve.copying import copy_directory
 from jettison.solve.lookup import Snapshot
@@ -43,6 +47,7 @@ from jettison.store.faults import free_space, is_full
 
 if TYPE_CHECKING:
     from jettison.fs.owners import UserIds
+    from jettison.fs.tree import Tree
     from jettison.sandbox.runtime import Runtime
     from jettison.solve.solver import SnapshotOf
     from jettison.store.layers import Staging
@@ -66,6 +71,13 @@ class Grants(Struct, frozen=True):
     ca_bundle: str | None = None
 
 
+OnFailure = Callable[[str, RunError, Callable[[], int]], None]
+"""Told of a command that failed, while its mounts and caches are still there: the step's name, the
+error, and what opens a shell where it failed, on this process's terminal, and returns when that
+ends. Called in the thread of the step, perhaps of several at once.
+"""
+
+
 class CommandRunner:
     """Runs the RUN steps of one build."""
 
@@ -80,6 +92,7 @@ class CommandRunner:
         *,
         log_directory: str,
         materialize: Callable[[Run, BindMount | CacheMount, Local], Snapshot],
+        on_failure: OnFailure | None = None,
     ) -> None:
         self._store = store
         self._trees = trees
@@ -89,6 +102,7 @@ class CommandRunner:
         self._cancel = cancel
         self._log_directory = log_directory
         self._materialize = materialize
+        self._on_failure = on_failure
 
     def run(
         self, step: Run, info: StepInfo, vertex: str, staging: Staging, snapshot_of: SnapshotOf
@@ -105,24 +119,22 @@ class CommandRunner:
         below = self._trees.stack(layers)
         Upper(below, str(staging.upper))  # gives the new layer the root's mode and owner
         user = resolve_user(below, step.user)
-        scratch = staging.path / "scratch"
-        scratch.mkdir()
         with ExitStack() as stack, self._log(vertex) as log:
             env, mounts = self._mounts(step, stack, snapshot_of)
-            output = _Output(self._observer, vertex, log)
-            status = run_in(
-                self._runtime(),
-                self._spec(step, info, env, user),
-                layers=layers,
-                base=str(self._store.layers.path("")).rstrip("/"),
-                upper=str(staging.upper),
-                work=str(staging.work),
-                scratch=str(scratch),
-                container_mounts=mounts,
-                ca_bundle=self._grants.ca_bundle,
-                on_output=output,
-                cancel=self._cancel,
-            )
+            spec = self._spec(step, info, env, user)
+            contain = partial(self._contain, staging=staging, layers=layers, mounts=mounts)
+            try:
+                self._command(step, contain, spec, _Output(self._observer, vertex, log))
+            except RunError as error:
+                if self._on_failure is not None:
+                    shell = replace(spec, args=(shell_of(step, below),), terminal=True)
+                    self._on_failure(info.name, error, partial(contain, shell, inherit=True))
+                raise
+
+    def _command(
+        self, step: Run, contain: Callable[..., int], spec: ContainerSpec, output: _Output
+    ) -> None:
+        status = contain(spec, on_output=output)
         if self._cancel.is_set():
             raise Cancelled
         if status:
@@ -130,7 +142,7 @@ class CommandRunner:
                 f"process {_quoted(step)} did not complete successfully: exit code: {status}",
                 status=status,
                 tail=output.tail(),
-                log=log.name,
+                log=output.name,
                 hint=self._full() or _foreign(step),
             )
 
@@ -140,6 +152,33 @@ class CommandRunner:
         if not is_full(layers):
             return None
         return f"no space left on {layers} ({free_space(layers)}): jettison prune frees some"
+
+    def _contain(
+        self,
+        spec: ContainerSpec,
+        *,
+        staging: Staging,
+        layers: Snapshot,
+        mounts: list[ContainerMount],
+        on_output: OnOutput = discard_output,
+        inherit: bool = False,
+    ) -> int:
+        """Run a container on the step's root; the next one on it finds what this one left."""
+        work, scratch = (Path(tempfile.mkdtemp(dir=staging.path)) for _ in range(2))
+        return run_in(
+            self._runtime(),
+            spec,
+            layers=layers,
+            base=str(self._store.layers.path("")).rstrip("/"),
+            upper=str(staging.upper),
+            work=str(work),
+            scratch=str(scratch),
+            container_mounts=mounts,
+            ca_bundle=self._grants.ca_bundle,
+            on_output=on_output,
+            cancel=self._cancel,
+            inherit=inherit,
+        )
 
     def _spec(
         self, step: Run, info: StepInfo, env: Mapping[str, str], user: UserIds
@@ -274,6 +313,15 @@ class CommandRunner:
             yield log
 
 
+def shell_of(step: Run, tree: Tree) -> str:
+    """The shell to look around with: the step's own, else the first that its root has."""
+    own = step.argv[0] if step.argv[1:2] == ("-c",) else None
+    for path in (own, "/bin/bash", "/bin/sh", "/bin/ash", "/busybox/sh"):
+        if path is not None and tree.lstat(tree.resolve(path)) is not None:
+            return path
+    return own or "/bin/sh"
+
+
 def _foreign(step: Run) -> str | None:
     """Why a failed command may never have had a chance: its platform needs an emulator.
 
@@ -302,6 +350,11 @@ class _Output:
             if len(self._tail) > 1 << 16:
                 del self._tail[: -(1 << 15)]
         self._observer.emit(StepLog(self._vertex, stream, data))
+
+    @property
+    def name(self) -> str:
+        """The log's path."""
+        return self._log.name
 
     def tail(self) -> tuple[str, ...]:
         lines = bytes(self._tail).decode("utf-8", "replace").splitlines()

@@ -9,11 +9,12 @@ from contextlib import AbstractContextManager
 from typing import Protocol
 
 from jettison.errors import Cancelled, JettisonError
-from jettison.model.event import Observer, StepFinished, StepLog, StepStarted
+from jettison.model.event import Observer, StepExplained, StepFinished, StepLog, StepStarted
 from jettison.plan.steps import BindMount, Local, PathSource, Source, Step, StepInfo
 from jettison.solve.graph import ancestors, base_sources, readers
-from jettison.solve.keys import Reader, describe, key_of
+from jettison.solve.keys import Reader, key_of
 from jettison.solve.lookup import Lookup, Records, Snapshot
+from jettison.solve.recorded import dump
 from jettison.solve.schedule import run_all
 
 SnapshotOf = Callable[[Step], Snapshot]
@@ -51,6 +52,10 @@ class Workbench(Protocol):
         """
         ...
 
+    def listing(self, digest: str) -> str | None:
+        """The files behind a digest given by `local_digest` or `read_digest`."""
+        ...
+
     def execute(self, step: Step, info: StepInfo, vertex: str, snapshot_of: SnapshotOf) -> Snapshot:
         """Do the step; all its inputs are unpacked."""
         ...
@@ -58,7 +63,8 @@ class Workbench(Protocol):
 
 class Solver:
     """One build's solving. ``vertex`` ids in events are definition keys; ``made`` is told of every
-    step that was executed, from a worker thread.
+    step that was executed, from a worker thread. ``origin`` names the Dockerfile.
+    ``explain``: say of each step why it had to be executed.
     """
 
     def __init__(
@@ -71,6 +77,8 @@ class Solver:
         cancel: threading.Event,
         workers: int,
         made: Callable[[Step, Snapshot], None] = lambda step, layers: None,
+        origin: str = "",
+        explain: bool = False,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._infos = infos
@@ -80,6 +88,8 @@ class Solver:
         self._cancel = cancel
         self._workers = workers
         self._made = made
+        self._origin = origin
+        self._explain = explain
         self._clock = clock
         self._results: dict[str, Snapshot] = {}
 
@@ -212,31 +222,36 @@ class Solver:
         if isinstance(step, Source):
             self._execute(step, key, info)
             return False
-        content_key = key_of("content", describe(step, self._by_content(step)))
+        description = self._lookup.describe(step, self._by_content(step))
+        content_key = key_of("content", description)
         if self._lookup.ignores_cache(step):
-            self._make(step, key, content_key, info)
+            self._make(step, key, content_key, info, description)
             return False
         if self._found(key, content_key, info):
             return True
         with self._bench.alone(f"step {content_key}", self._waiting(key)):
             if self._found(key, content_key, info):  # another build made it meanwhile
                 return True
-            self._make(step, key, content_key, info)
+            self._make(step, key, content_key, info, description)
         return False
 
     def _found(self, key: str, content_key: str, info: StepInfo) -> bool:
         found = self._records.get(content_key)
         if found is None:
             return False
-        self._records.put(key, found, name=info.name, parts=self._lookup.descriptions[key])
+        self._records.put(key, found, name=info.name)
         self._results[key] = found
         return True
 
-    def _make(self, step: Step, key: str, content_key: str, info: StepInfo) -> None:
+    def _make(
+        self, step: Step, key: str, content_key: str, info: StepInfo, description: list[object]
+    ) -> None:
+        if self._explain:
+            self._say_why(step, key, info, content_key, description)
         layers = self._execute(step, key, info)
-        for each in (content_key, key):
-            parts = self._lookup.descriptions[key]
-            self._records.put(each, layers, name=info.name, parts=parts)
+        parts = dump(description, self._bench.listing, origin=self._origin)
+        self._records.put(content_key, layers, name=info.name, parts=parts)
+        self._records.put(key, layers, name=info.name)
 
     def _execute(self, step: Step, key: str, info: StepInfo) -> Snapshot:
         layers = self._bench.execute(step, info, key, self._snapshot_of)
@@ -257,6 +272,22 @@ class Solver:
                 since = None
 
         return waiting
+
+    def _say_why(
+        self, step: Step, key: str, info: StepInfo, content_key: str, description: list[object]
+    ) -> None:
+        from jettison.solve.explain import why
+
+        root = getattr(step, "root", None)
+        said = why(
+            description,
+            *self._records.earlier(content_key, info.name),
+            listing=self._bench.listing,
+            origin=self._origin,
+            below=self._info(root).name if root is not None else "",
+            ignored=self._lookup.ignores_cache(step),
+        )
+        self._observer.emit(StepExplained(key, info.name, said))
 
     def _snapshot_of(self, step: Step) -> Snapshot:
         return self._results[self._lookup.keys[step]]

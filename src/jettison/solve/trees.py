@@ -6,7 +6,7 @@ import threading
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from jettison.fs.contenthash import digest
+from jettison.fs.contenthash import list_files
 from jettison.fs.context import ContextTree
 from jettison.fs.select import Selection, select
 from jettison.fs.stack import Stack
@@ -29,6 +29,7 @@ class Trees:
         self._contexts = contexts
         self._stacks: dict[Snapshot, Stack] = {}
         self._digests: dict[tuple[object, ...], str] = {}
+        self._listings: dict[str, str] = {}
         self._lock = threading.Lock()
 
     def context(self, name: str) -> ContextTree:
@@ -59,10 +60,16 @@ class Trees:
             known = self._digests.get(memo_key)
         if known is None:
             selection = self.selection(tree, step, reader)
-            known = digest(tree, selection, self._store.memo, owners=owners)
+            listing = list_files(tree, selection, self._store.memo, owners=owners)
+            known = listing.digest
             with self._lock:
                 self._digests[memo_key] = known
+                self._listings[known] = listing.text
         return known
+
+    def listing(self, digest: str) -> str | None:
+        """The files behind a digest that was made here (`fs.contenthash.Listing`)."""
+        return self._listings.get(digest)
 
     def selection(self, tree: Tree, step: Step, reader: Reader) -> Selection:
         """What ``step`` takes from ``tree`` through ``reader``.

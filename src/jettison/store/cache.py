@@ -74,23 +74,6 @@ class Cache:
             ("INSERT OR REPLACE INTO parts (key, parts) VALUES (?, ?)", (key, parts)),
         )
 
-    def alias(self, key: str, of: str) -> bool:
-        """Let ``key`` stand for what ``of`` stands for; False if there is no such record."""
-        now = time.time()
-        self._database.run(
-            (
-                "INSERT OR REPLACE INTO records (key, layers, description, created, used) "
-                "SELECT ?, layers, description, created, ? FROM records WHERE key = ?",
-                (key, now, of),
-            ),
-            (
-                "INSERT OR REPLACE INTO parts (key, parts) SELECT ?, parts FROM parts "
-                "WHERE key = ?",
-                (key, of),
-            ),
-        )
-        return self._database.row("SELECT 1 FROM records WHERE key = ?", (key,)) is not None
-
     def explain(self, key: str) -> Explanation | None:
         """What the key was made of when it was put, whether its layers are here or not."""
         found = self._explanations("records.key = ?", key, 1)
@@ -100,6 +83,14 @@ class Cache:
         """Records with this description, newest first: what a missed key is compared with."""
         return self._explanations("records.description = ?", description, limit)
 
+    def history_of_kind(self, place: str, text: str, limit: int = 20) -> list[Explanation]:
+        """Records described as ``place`` and anything, or as anything and ``text``."""
+        found = []
+        for pattern in (f"%{_escaped(text)}", f"{_escaped(place)}%"):
+            where = "records.description LIKE ? ESCAPE '!'"
+            found += self._explanations(where, pattern, limit)
+        return found
+
     def _explanations(self, where: str, value: str, limit: int) -> list[Explanation]:
         rows = self._database.rows(
             "SELECT records.key, description, created, coalesce(parts.parts, x'') FROM records "
@@ -108,3 +99,8 @@ class Cache:
             (value, limit),
         )
         return [Explanation(*row) for row in rows]
+
+
+def _escaped(text: str) -> str:
+    """``text`` as it stands in a LIKE pattern with the escape character ``!``."""
+    return text.replace("!", "!!").replace("%", "!%").replace("_", "!_")

@@ -39,6 +39,7 @@ class Builder:
         *,
         environ: Mapping[str, str],
         cancel: threading.Event,
+        on_failure: object = None,
     ) -> BuildResult:
         self.request = request
         self.threads = threading.active_count()

@@ -20,7 +20,7 @@ import sys, threading, time, types
 from jettison.model.event import StepStarted, StepFinished, StepLog, Warned
 from jettison.errors import Cancelled
 
-def build(request, observer, *, environ, cancel):
+def build(request, observer, *, environ, cancel, on_failure=None):
     mode, now = request.target, time.time()
     observer.emit(StepStarted("a", "[build 1/2] RUN make", now))
     if mode == "quick":

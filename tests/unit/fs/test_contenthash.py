@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from jettison.errors import PathError
-from jettison.fs.contenthash import FileKey, digest
+from jettison.fs.contenthash import FileKey, list_files
 from jettison.fs.context import ContextTree
 from jettison.fs.select import select
 from tests.unit.fs.trees import make
@@ -37,7 +37,8 @@ def of(
     exclude: tuple[str, ...] = (),
 ) -> str:
     tree = ContextTree(str(root))
-    return digest(tree, select(tree, pattern, exclude=exclude), memo or Memory(), owners=owners)
+    selection = select(tree, pattern, exclude=exclude)
+    return list_files(tree, selection, memo or Memory(), owners=owners).digest
 
 
 @pytest.fixture
@@ -155,7 +156,7 @@ def test_a_file_that_changes_while_it_is_read_is_not_remembered(root: Path) -> N
     selection = select(tree, "x1")
     (root / "x1").write_text("longer than before")
     memo = Memory()
-    digest(tree, selection, memo, owners=False)
+    list_files(tree, selection, memo, owners=False)
     assert memo.known == {}
 
 
@@ -164,4 +165,4 @@ def test_vanished_file(root: Path) -> None:
     selection = select(tree, "x1")
     (root / "x1").unlink()
     with pytest.raises(PathError, match="/x1: No such file"):
-        digest(tree, selection, Memory(), owners=False)
+        list_files(tree, selection, Memory(), owners=False)

@@ -58,25 +58,20 @@ def test_put_replaces(store: Store) -> None:
     assert (explanation.description, explanation.parts) == ("two", b"2")
 
 
-def test_alias(store: Store) -> None:
-    layer = make_layer(store)
-    store.cache.put("k", (layer,), description="RUN", parts=b"p")
-    assert store.cache.alias("content", "k")
-    assert not store.cache.alias("other", "missing")
-    record = store.cache.get("content")
-    assert record is not None
-    assert (record.layers, record.description) == ((layer,), "RUN")
-    explanation = store.cache.explain("content")
-    assert explanation is not None
-    assert explanation.parts == b"p"
-
-
 def test_history_is_newest_first_and_outlives_layers(store: Store) -> None:
     store.cache.put("k1", ("sgone",), description="RUN make", parts=b"1")
     store.cache.put("k2", ("sgone",), description="RUN make", parts=b"2")
     store.cache.put("k3", (), description="RUN other", parts=b"3")
     assert [e.key for e in store.cache.history("RUN make")] == ["k2", "k1"]
     assert store.cache.explain("missing") is None
+
+
+def test_history_of_a_kind_takes_names_as_they_are(store: Store) -> None:
+    names = ["[1/2] RUN a_%", "[1/2] RUN b", "[2/2] RUN a_%", "[3/3] RUN axy", "[1/23] RUN b"]
+    for name in names:
+        store.cache.put(name, (), description=name)
+    found = {e.description for e in store.cache.history_of_kind("[1/2] ", "] RUN a_%")}
+    assert found == {"[1/2] RUN a_%", "[1/2] RUN b", "[2/2] RUN a_%"}
 
 
 def test_records_survive_the_process(tmp_path: Path) -> None:

@@ -15,6 +15,9 @@ from jettison.errors import UsageError
 
 if TYPE_CHECKING:
     from jettison.app.request import BuildRequest, BuildResult, Output
+    from jettison.cli.progress.display import Display
+    from jettison.model.event import Observer
+    from jettison.solve.running import OnFailure
 
 
 @click.command(
@@ -40,15 +43,38 @@ def command(**flags: Any) -> int:
 
     mode = progress_mode(flags["progress"], flags["quiet"], os.environ)
     request = make_request(flags, os.environ)
+    shell = wants_shell(flags["on_error"])
     with watching(mode, os.environ, grace=GRACE) as (display, cancel):
         from jettison.app.build import build
 
-        result = build(request, display, environ=os.environ, cancel=cancel)
+        observer, on_failure = _pausable(display) if shell else (display, None)
+        result = build(request, observer, environ=os.environ, cancel=cancel, on_failure=on_failure)
         if request.stdout is not None:
             request.stdout.flush()
     if flags["quiet"]:
         print_id(result, request)
     return 0
+
+
+def wants_shell(on_error: str) -> bool:
+    """Whether --on-error asks for a shell; raises UsageError if there can be none."""
+    from jettison.cli import values
+
+    if values.one_of("--on-error", on_error, ("fail", "shell")) == "fail":
+        return False
+    if not (sys.stdin.isatty() and sys.stdout.isatty() and sys.stderr.isatty()):
+        hint = "leave it out where nobody can type: build logs, pipes, CI"
+        raise UsageError("--on-error shell needs a terminal", hint=hint)
+    return True
+
+
+def _pausable(display: Display) -> tuple[Observer, OnFailure]:
+    """The display as one that gives way to a shell, and what opens that."""
+    from jettison.cli.errors import stderr_report
+    from jettison.cli.progress.pausable import Pausable
+
+    pausable = Pausable(display, stderr_report)
+    return pausable, pausable.look_around
 
 
 def progress_mode(asked: str | None, quiet: bool, environ: Mapping[str, str]) -> str:
@@ -110,6 +136,7 @@ def make_request(flags: Mapping[str, Any], environ: Mapping[str, str]) -> BuildR
         ulimits=tuple(values.ulimit(text) for text in flags["ulimit"]),
         cgroup_parent=flags["cgroup_parent"],
         host_ca=flags["host_ca"],
+        explain=flags["explain"],
         iidfile=flags["iidfile"],
         metadata_file=flags["metadata_file"],
         stdin=sys.stdin.buffer if "-" in (context, dockerfile) else None,

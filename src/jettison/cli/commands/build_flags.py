@@ -65,6 +65,8 @@ _SUPPORTED: list[Decorator] = [
     _text("--cgroup-parent", metavar="PATH", help="Cgroup in which RUN's are made", default=""),
     _switch("--check", help="Do not build: show what the build checks find (--call check)"),
     _text("--call", metavar="METHOD", help="build, or check[,format=json]", default="build"),
+    _text("--on-error", metavar="DO", help="When a RUN fails: fail, or shell", default="fail"),
+    _switch("--explain", help="Say of every step that runs why it was not in the cache"),
     _switch("--host-ca", help="Trust this host's certificate authorities in RUN"),
 ]
 

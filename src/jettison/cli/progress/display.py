@@ -26,6 +26,14 @@ class Display(Protocol):
         """Show what is left, stop drawing; the stream is the caller's again."""
         ...
 
+    def hide(self) -> None:
+        """Leave the terminal to somebody else; no event comes before `show`."""
+        ...
+
+    def show(self) -> None:
+        """Go on where `hide` left off."""
+        ...
+
     def running(self) -> list[str]:
         """Names of the steps that have begun and not ended."""
         ...

@@ -20,7 +20,14 @@ from typing import IO
 from jettison.cli.progress.state import Part, State, Vertex
 from jettison.cli.progress.warnings import summary
 from jettison.cli.text import human_duration, human_size, printable
-from jettison.model.event import Event, StepFinished, StepLog, StepProgress, StepStarted
+from jettison.model.event import (
+    Event,
+    StepExplained,
+    StepFinished,
+    StepLog,
+    StepProgress,
+    StepStarted,
+)
 
 INTERVAL = 2.0
 """Seconds between two lines about one part of a transfer."""
@@ -49,6 +56,8 @@ class Plain:
                     lines += self._transfer(vertex, event)
                 case StepFinished():
                     lines += self._end(vertex)
+                case StepExplained():
+                    lines += [f"#{vertex.index} why: {printable(r)}" for r in event.reasons]
                 case StepStarted():
                     pass
             self._write(lines)
@@ -62,6 +71,12 @@ class Plain:
             if text:
                 self._write(["", *text.splitlines()])
             self._stream = None
+
+    def hide(self) -> None:
+        """Nothing is drawn between events."""
+
+    def show(self) -> None:
+        """See `hide`."""
 
     def running(self) -> list[str]:
         with self._lock:

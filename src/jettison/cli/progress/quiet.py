@@ -23,6 +23,12 @@ class Quiet:
     def close(self) -> None:
         """Nothing is left to show."""
 
+    def hide(self) -> None:
+        """Nothing is drawn between events."""
+
+    def show(self) -> None:
+        """See `hide`."""
+
     def running(self) -> list[str]:
         with self._lock:
             return self._state.running()

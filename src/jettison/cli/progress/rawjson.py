@@ -16,7 +16,15 @@ import time
 from typing import IO, Any
 
 from jettison.cli.progress.state import State, Vertex
-from jettison.model.event import Event, StepFinished, StepLog, StepProgress, StepStarted, Warned
+from jettison.model.event import (
+    Event,
+    StepExplained,
+    StepFinished,
+    StepLog,
+    StepProgress,
+    StepStarted,
+    Warned,
+)
 from jettison.model.span import Span
 
 
@@ -37,6 +45,8 @@ class RawJson:
                     self._write({"vertexes": [_vertex(vertex)]})
                 case StepLog():
                     self._write({"logs": [_log(event)]})
+                case StepExplained():
+                    self._write({"logs": [_log(why) for why in _as_logs(event)]})
                 case StepProgress():
                     assert vertex is not None
                     self._write({"statuses": [_status(vertex, event)]})
@@ -46,6 +56,12 @@ class RawJson:
     def close(self) -> None:
         with self._lock:
             self._stream = None
+
+    def hide(self) -> None:
+        """Nothing is drawn between events."""
+
+    def show(self) -> None:
+        """See `hide`."""
 
     def running(self) -> list[str]:
         with self._lock:
@@ -80,6 +96,12 @@ def _log(event: StepLog) -> dict[str, Any]:
     data = base64.b64encode(event.data).decode()
     now = timestamp(time.time())
     return {"vertex": event.id, "stream": event.stream, "data": data, "timestamp": now}
+
+
+def _as_logs(event: StepExplained) -> list[StepLog]:
+    """Reasons as lines of the step's output: the format has no word for them."""
+    lines = (f"why: {reason}\n".encode("utf-8", "surrogateescape") for reason in event.reasons)
+    return [StepLog(event.id, 2, line) for line in lines]
 
 
 def _status(vertex: Vertex, event: StepProgress) -> dict[str, Any]:

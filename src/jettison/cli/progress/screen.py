@@ -68,8 +68,12 @@ def _block(vertex: Vertex, now: float, final: bool) -> list[Row]:
         state, style = "CANCELED ", "yellow"
     title = Row(f" => {state}{printable(vertex.name)}", human_duration(vertex.seconds(now)), style)
     if vertex.finished or final:
-        return [title]
+        return [title, *_reasons(vertex)]
     return [title, *_parts(vertex, now), *_output(vertex)]
+
+
+def _reasons(vertex: Vertex) -> list[Row]:
+    return [Row(f" => => why: {printable(reason)}") for reason in vertex.reasons]
 
 
 def _parts(vertex: Vertex, now: float) -> list[Row]:

@@ -7,7 +7,15 @@ from collections import deque
 
 from msgspec import Struct, field
 
-from jettison.model.event import Event, StepFinished, StepLog, StepProgress, StepStarted, Warned
+from jettison.model.event import (
+    Event,
+    StepExplained,
+    StepFinished,
+    StepLog,
+    StepProgress,
+    StepStarted,
+    Warned,
+)
 
 TAIL = 6
 """Lines of output kept of each step, for the live view."""
@@ -38,6 +46,7 @@ class Vertex(Struct):
     error: str | None = None
     parts: dict[str, Part] = field(default_factory=dict)
     tail: deque[bytes] = field(default_factory=lambda: deque(maxlen=TAIL))
+    reasons: tuple[str, ...] = ()
     partial: bytes = b""
     """The last line of output, as long as it has no end."""
 
@@ -90,6 +99,10 @@ class State:
                 return vertex
             case StepLog():
                 return self.vertex(event.id)
+            case StepExplained():
+                vertex = self.vertex(event.id, event.name)
+                vertex.reasons = event.reasons
+                return vertex
             case Warned():
                 known = [(w.code, w.message, str(w.span)) for w in self.warnings]
                 if (event.code, event.message, str(event.span)) not in known:

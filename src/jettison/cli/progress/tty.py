@@ -25,6 +25,7 @@ DELAY = 0.15
 """Seconds before anything is drawn."""
 RATE = 8
 """Redraws a second."""
+_DRAW, _HIDE, _CLOSE = "draw", "hide", "close"
 
 
 class Tty:
@@ -35,7 +36,9 @@ class Tty:
         self._color = wants_color(stream, environ)
         self._state = State(title)
         self._lock = threading.Lock()
-        self._closed = threading.Event()
+        self._wish = _DRAW
+        self._drawing = False
+        self._changed = threading.Condition()
         self._thread: threading.Thread | None = None
 
     def emit(self, event: Event) -> None:
@@ -43,24 +46,53 @@ class Tty:
             vertex = self._state.apply(event)
             if vertex is not None and isinstance(event, StepLog):
                 vertex.tail.extend(vertex.take_lines(event.data))
-            if self._thread is None and not self._closed.is_set():
+            if self._thread is None and self._wish != _CLOSE:
                 self._thread = threading.Thread(target=self._draw, name="progress", daemon=True)
                 self._thread.start()
 
     def close(self) -> None:
-        self._closed.set()
+        self._want(_CLOSE)
         if self._thread is not None:
             self._thread.join()
         with self._lock:
             self._print_final()
 
+    def hide(self) -> None:
+        self._want(_HIDE)
+        with self._changed:
+            self._changed.wait_for(lambda: not self._drawing)
+
+    def show(self) -> None:
+        self._want(_DRAW)
+
     def running(self) -> list[str]:
         with self._lock:
             return self._state.running()
 
+    def _want(self, wish: str) -> None:
+        with self._changed:
+            self._wish = wish
+            self._changed.notify_all()
+
     def _draw(self) -> None:
-        if self._closed.wait(DELAY):
-            return
+        with self._changed:
+            self._changed.wait_for(lambda: self._wish == _CLOSE, DELAY)
+        while True:
+            with self._changed:
+                self._changed.wait_for(lambda: self._wish != _HIDE)
+                if self._wish == _CLOSE:
+                    return
+                self._drawing = True
+            try:
+                self._draw_until_told()
+            except OSError:  # the terminal has gone: the build goes on
+                return
+            finally:
+                with self._changed:
+                    self._drawing = False
+                    self._changed.notify_all()
+
+    def _draw_until_told(self) -> None:
         from rich.console import Console
         from rich.live import Live
 
@@ -75,11 +107,8 @@ class Tty:
             redirect_stdout=False,
             redirect_stderr=False,
         )
-        try:
-            with live:
-                self._closed.wait()
-        except OSError:  # the terminal has gone: the build goes on
-            pass
+        with live, self._changed:
+            self._changed.wait_for(lambda: self._wish != _DRAW)
 
     def _render(self, width: int, height: int) -> Group:
         from rich.console import Group
