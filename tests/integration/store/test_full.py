@@ -47,7 +47,7 @@ class SmallStore:
 
 # Steps of sizes, so that the disk is full at another moment each time: from a store that cannot
 # even be made to one that lacks the last layer's blob.
-SIZES = (40, 200, 600, 1500, 2500, 3500, 4500, 5500, 6500, 7500, 8500, 9500)  # kB
+SIZES = (40, 600, 1500, 2500, 4000, 5500, 7000, 8500)  # kB
 
 
 def assert_says_full(done: subprocess.CompletedProcess[str]) -> None:
@@ -75,8 +75,8 @@ def test_a_full_disk_at_every_stage(
         failed += 1
         assert_says_full(done)
         checked = small.jettison("check", "--read-data", check=False)
-        assert checked.returncode == 0 or size < 200, checked.stdout + checked.stderr
-    assert failed > 5
+        assert checked.returncode == 0 or size < 100, checked.stdout + checked.stderr
+    assert failed > 4
     small.remount("size=64m")
     assert project.digest(small.jettison) == expected
     small.jettison("prune", "--force")
@@ -86,7 +86,7 @@ def test_a_full_disk_at_every_stage(
 def test_no_inodes(namespace: MountNamespace, project: Project, tmp_path: Path) -> None:
     expected = project.digest(Jettison(tmp_path / "roomy"))
     small = SmallStore(tmp_path, namespace, "size=64m,nr_inodes=10")
-    for inodes in (10, 20, 40, 60, 80, 110):
+    for inodes in (10, 40, 80):
         small.remount(f"nr_inodes={inodes}")
         done = small.build(project)
         if done.returncode == 0:
