@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from jettison.solve.remote import Remotes
     from jettison.solve.running import CommandRunner, OnFailure
 
-_SYNC_SECONDS, _SYNC_SHARE = 1.0, 0.05
+_SYNC_SECONDS, _SYNC_SHARE = 0.5, 0.05
 """How long a build waits at its end for the disk: seconds at least, share of the build's time."""
 
 
