@@ -52,6 +52,10 @@ def open_session(environ: Mapping[str, str]) -> Iterator[Session]:
     root = default_root(environ, isolation.uid)
     with Store.open(root) as store:
         store.durability.drop_doubtful()
+        if store.staging.has_entries():  # of processes that were killed, perhaps in a RUN
+            from jettison.sandbox import cgroups
+
+            cgroups.sweep()
         with store.lease():
             yield Session(store, isolation, environ)
 

@@ -43,6 +43,7 @@ class Killer:
     def __init__(self, work: Path, base: str, seed: int) -> None:
         self._random = random.Random(seed)
         self._work = work
+        self._killed: set[str] = set()
         self.own = Jettison(work / "store")
         self.project = make_project(work / "project", base)
         began = time.monotonic()
@@ -102,6 +103,7 @@ class Killer:
         except subprocess.TimeoutExpired:
             os.kill(process.pid, signal.SIGKILL)
             process.wait()
+            self._killed.add(str(process.pid))
         outcome.kills += 1
         where = f"{stage} after {delay:.3f} s"
         outcome.problems += [f"{where}: {problem}" for problem in self._look(outcome)]
@@ -139,11 +141,11 @@ class Killer:
         yield from self._groups()
 
     def _groups(self) -> Iterator[str]:
-        """Groups of processes that ended; those of other builds on this machine are not ours."""
+        """Groups of what was killed; those of other builds on this machine are not ours."""
         for directory, names, _ in os.walk(CGROUPS):
             for name in names:
                 pid = name.split("-")[1] if name.startswith("jettison-") else ""
-                if pid.isdigit() and not os.path.exists(f"/proc/{pid}"):
+                if pid in self._killed:
                     yield f"a control group is left: {directory}/{name}"
 
     def finish(self) -> list[str]:
