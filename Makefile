@@ -1,17 +1,21 @@
 # make install   system packages and .venv/bin/jettison
 # make demo      a real Go service: from a fat image to a few megabytes, measured
 # make test      everything CI runs: lint, types, unit and integration tests
+# make faults    500 MB through a registry of which a third of all requests fails
 # make lint      ruff and mypy
+# make golden    the texts of tests/golden/instructions anew (then read the difference)
+# make fuzz      100,000 Dockerfiles, made up and spoilt, through parse, plan and lint
 # make kill-test 200 kills at random moments, and what is left (KILLS=200 SEED=1)
 # make bench     ratios against the builders found on this machine
 
 PYTHON ?= python3
+FUZZ ?= 100000
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 DEV := $(VENV)/.installed-dev
 
-.PHONY: install demo test lint kill-test bench lock clean
+.PHONY: install demo test faults kill-test lint golden fuzz bench lock clean
 .DELETE_ON_ERROR:
 
 install: $(STAMP)
@@ -40,6 +44,15 @@ lint: $(DEV)
 
 test: $(DEV) lint
 	$(BIN)/python -m pytest -n 2 --dist worksteal $(PYTEST_ARGS)
+
+golden: $(DEV)
+	GOLDEN=write $(BIN)/python -m pytest -q -p no:xdist tests/golden/instructions
+
+fuzz: $(DEV)
+	FUZZ=$(FUZZ) $(BIN)/python -m pytest -q -p no:xdist tests/fuzz/test_fuzz.py
+
+faults: $(DEV)
+	JETTISON_TEST_MEGABYTES=500 $(BIN)/python -m pytest -s tests/integration/registry/test_chaos.py
 
 kill-test: $(DEV)
 	$(BIN)/python -m tests.integration.store.killing $(KILLS) $(SEED)

@@ -6,9 +6,11 @@ JettisonError            what the user can mend: one message, no traceback
 ├── PlanError            the Dockerfile is well formed but asks for what cannot be
 ├── StepError            a step of the build failed
 │   └── RunError         the command of a RUN ended with a status other than 0
+│       └── OutOfMemoryError   because its memory limit had a process of it killed
 ├── ArchiveError         a tar or compressed stream is malformed, hostile or truncated
 ├── PathError            a path in a tree is missing, of the wrong type, or escapes
 ├── ImageError           a manifest, config or layout is malformed or lies about its digest
+├── PackageError         a database or file of a package manager is malformed
 ├── NotFoundError        an image, tag, blob or record that was asked for is not there
 ├── StoreError           the store cannot be used (permissions, version, disk full)
 ├── RegistryError        a registry refused, failed or answered nonsense
@@ -89,6 +91,10 @@ class RunError(StepError):
         self.log = log
 
 
+class OutOfMemoryError(RunError):
+    """The command failed after the kernel had killed a process of it at its memory limit."""
+
+
 class ArchiveError(JettisonError):
     """A tar or compressed stream is malformed, hostile or truncated."""
 
@@ -99,6 +105,10 @@ class PathError(JettisonError):
 
 class ImageError(JettisonError):
     """A manifest, config or layout is malformed or does not have the digest it should."""
+
+
+class PackageError(JettisonError):
+    """A database or file of a package manager is malformed (`packages.scan` notes it)."""
 
 
 class NotFoundError(JettisonError):

@@ -31,13 +31,17 @@ from jettison.plan.options import (
     PlanOptions,
 )
 from jettison.plan.planner import CONTEXT
-from jettison.plan.steps import BuildPlan, Git, Http, Step
+from jettison.plan.steps import BuildPlan, Git, Http, Local, Step
 
 if TYPE_CHECKING:
+    from jettison.app.attestations import Attestations
+    from jettison.app.outputs import Outputs
     from jettison.sandbox.runtime import Runtime
     from jettison.solve.bench import Bench
+    from jettison.solve.imported import Imported
     from jettison.solve.remote import Remotes
     from jettison.solve.running import CommandRunner, OnFailure
+    from jettison.solve.solver import Solver
 
 _SYNC_SECONDS, _SYNC_SHARE = 0.5, 0.05
 """How long a build waits at its end for the disk: seconds at least, share of the build's time."""
@@ -103,6 +107,8 @@ class _Build:
         self._stack = stack
         self._scratch: str | None = None
         self._remotes: Remotes | None = None
+        self._agents: Agents | None = None
+        self._agents_lock = threading.Lock()
         self._secret = secret_reader(request.secrets, session.environ)
         self._images = self._base_images()
         self._bounds = bounds_of(session.environ)
@@ -111,13 +117,35 @@ class _Build:
         from jettison.app.outputs import Outputs
 
         outputs = Outputs(self._request, self._session, self._observer, self._cancel)
+        started = time.time()
         context = self._context()
         plan, contexts = self._plan(context)
         with Ahead(self._store, chains(plan), outputs.compression, self._cancel) as ahead:
-            snapshots = self._solve(plan, contexts, ahead)
+            imported = self._import()
+            solver, bench = self._solver(plan, contexts, ahead, imported)
+            roots = self._roots(plan)
+            snapshots = solver.solve(roots)
+            if imported is not None:
+                snapshots = self._settle(solver, roots, imported, outputs)
             self._store.durability.begin_sync()
             ahead.finish()
-        result = outputs.write(plan, snapshots)
+        attestations = None
+        if self._request.sbom or self._request.provenance is not None:
+            attestations = self._attestations(plan, snapshots, context, contexts, started)
+        if not self._request.cache_to:
+            result = outputs.write(plan, snapshots, imported, attestations=attestations)
+        else:
+            from jettison.app.cache_export import CacheExporter
+            from jettison.solve.exported import Solved
+
+            solved = Solved(solver, bench, imported)
+            exporter = CacheExporter(
+                self._session, plan, solved, self._observer, self._cancel, outputs.compression
+            )
+            result = outputs.write(plan, snapshots, imported, exporter.inline, attestations)
+            for spec in self._request.cache_to:
+                if spec.type != "inline":
+                    exporter.export(spec)
         self._images.keep(self._store)
         spent = time.monotonic() - self._started
         self._store.durability.end_sync(max(_SYNC_SECONDS, _SYNC_SHARE * spent))
@@ -125,6 +153,29 @@ class _Build:
             with contextlib.suppress(StoreError):  # the build itself is done
                 self._bounds.keep(self._store)
         return result
+
+    def _attestations(
+        self,
+        plan: BuildPlan,
+        snapshots: Mapping[Step, tuple[str, ...]],
+        context: BuildContext,
+        contexts: Mapping[str, ContextTree],
+        started: float,
+    ) -> Attestations:
+        from jettison.app.attestations import Attestations, BuildFacts
+
+        facts = BuildFacts(
+            plan=plan,
+            snapshots=snapshots,
+            context=context,
+            trees=contexts,
+            images=self._images.resolved(),
+            pin=lambda step: self._get_remotes().pin(step).partition(" ")[0],
+            platform=build_platform(),
+            started=started,
+            clock=time.time,
+        )
+        return Attestations(self._request, facts, self._session, self._cancel)
 
     def check(self) -> None:
         self._plan(self._context(), all_stages=not self._request.target)
@@ -209,10 +260,17 @@ class _Build:
 
         session = self._session
 
+        opened: list[ImageSource] = []
+        lock = threading.Lock()
+
         def registry() -> ImageSource:
             from jettison.app.registries import registry_source
 
-            return registry_source(session)
+            with lock:  # one for all base images: connections and tokens are used again
+                if not opened:
+                    source = registry_source(session, self._cancel)
+                    opened.append(self._stack.enter_context(source))
+                return opened[0]
 
         def layout(path: str) -> ImageSource:
             from jettison.image.layout import open_layout
@@ -229,26 +287,61 @@ class _Build:
 
     # ---------------------------------------------------------------- solving
 
-    def _solve(
-        self, plan: BuildPlan, contexts: Mapping[str, ContextTree], ahead: Ahead
+    def _roots(self, plan: BuildPlan) -> list[Step]:
+        """The steps whose results are wanted: the images, and what else an SBOM looks at."""
+        roots = [image.root for image in plan.images if image.root is not None]
+        if self._request.sbom:
+            scans = (step for image in plan.images for _, step in image.scans)
+            roots += [step for step in scans if not isinstance(step, Local)]
+        return roots
+
+    def _import(self) -> Imported | None:
+        if not self._request.cache_from:
+            return None
+        from jettison.app.cache_import import import_caches
+
+        return import_caches(
+            self._request.cache_from, self._session, self._stack, self._observer, self._cancel
+        )
+
+    def _settle(
+        self, solver: Solver, roots: list[Step], imported: Imported, outputs: Outputs
     ) -> dict[Step, tuple[str, ...]]:
+        """Have what the outputs need of layers that only a cache has; the rest stays there."""
+        files, download = outputs.reads_files, outputs.needs_blobs
+
+        def have(snapshot: tuple[str, ...], vertex: str) -> bool:
+            if files and imported.lazy(snapshot):
+                return False
+            return imported.have(snapshot, vertex, download=download)
+
+        return solver.settle(roots, have)
+
+    def _solver(
+        self,
+        plan: BuildPlan,
+        contexts: Mapping[str, ContextTree],
+        ahead: Ahead,
+        imported: Imported | None,
+    ) -> tuple[Solver, Bench]:
         from jettison.solve.bench import Bench, StoreRecords
         from jettison.solve.solver import Solver
-        from jettison.solve.trees import Trees
+        from jettison.solve.trees import Trees, as_named
 
         bench = Bench(
             self._store,
-            Trees(self._store, contexts),
+            Trees(self._store, as_named(contexts, self._roots(plan))),
             plan.sources,
             self._observer,
             self._cancel,
             rootless=self._session.rootless,
             runner=self._runner,
             remotes=self._get_remotes,
+            imported=imported,
         )
         solver = Solver(
             plan.infos,
-            StoreRecords(self._store),
+            StoreRecords(self._store, imported),
             bench,
             self._observer,
             cancel=self._cancel,
@@ -257,18 +350,11 @@ class _Build:
             origin=f"{self._request.context} {self._request.dockerfile or ''}",
             explain=self._request.explain,
         )
-        roots = [image.root for image in plan.images if image.root is not None]
-        return solver.solve(roots)
+        return solver, bench
 
     def _runner(self, bench: Bench) -> CommandRunner:
         from jettison.solve.running import CommandRunner, Grants
 
-        agents = Agents(
-            self._request.ssh,
-            self._session.environ,
-            self._stack,
-            str(self._stack.enter_context(self._store.staging.directory())),
-        )
         runtime: list[Runtime] = []
         lock = threading.Lock()
 
@@ -282,7 +368,7 @@ class _Build:
             self._store,
             bench.trees,
             find,
-            Grants(self._secret, agents.socket, self._ca_bundle()),
+            Grants(self._secret, self._agent, self._ca_bundle(), self._request.limits),
             self._observer,
             self._cancel,
             log_directory=str(self._store.logs),
@@ -304,13 +390,28 @@ class _Build:
         return bundle
 
     def _get_remotes(self) -> Remotes:
+        from jettison.solve.access import Access
         from jettison.solve.remote import Remotes
 
         if self._remotes is None:
             self._remotes = Remotes(
-                self._store, self._session.environ, self._observer, self._cancel, self._secret
+                self._store,
+                self._session.environ,
+                self._observer,
+                self._cancel,
+                Access(self._secret, self._agent),
             )
         return self._remotes
+
+    def _agent(self, agent_id: str) -> str | None:
+        """The socket of an ssh agent that --ssh names, None if it names none."""
+        with self._agents_lock:
+            if self._agents is None:
+                scratch = self._stack.enter_context(self._store.staging.directory())
+                self._agents = Agents(
+                    self._request.ssh, self._session.environ, self._stack, str(scratch)
+                )
+        return self._agents.socket(agent_id)
 
 
 def _is_true(text: str | None) -> bool:

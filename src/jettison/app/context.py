@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Mapping
 from typing import IO, TYPE_CHECKING
@@ -28,6 +29,10 @@ class BuildContext(Struct, frozen=True):
     dockerfile: SourceText
     ignore: SourceText | None
     epoch: int | None = None
+    commit: str = ""
+    """Of a git context: what was checked out."""
+    digest: str = ""
+    """Of a context from a URL: that of the file."""
 
 
 def open_context(
@@ -48,18 +53,35 @@ def open_context(
     if context == "-" and dockerfile == "-":
         raise UsageError("standard input cannot be both the build context and the Dockerfile")
     piped = read_piped(stdin) if dockerfile == "-" else None
-    directory, text = _directory_of(context, scratch, stdin, environ, keep_git_dir=keep_git_dir)
+    pin = _Pin()
+    directory, text = _directory_of(
+        context, scratch, stdin, environ, keep_git_dir=keep_git_dir, pin=pin
+    )
     epoch = int(os.stat(directory).st_mtime) if _git_url(context) is not None else None
     if piped is not None:
         return BuildContext(
-            directory, SourceText("Dockerfile", piped), ignore_file(directory, None), epoch
+            directory,
+            SourceText("Dockerfile", piped),
+            ignore_file(directory, None),
+            epoch,
+            pin.commit,
+            pin.digest,
         )
     if text is not None:  # the context itself was a Dockerfile
-        return BuildContext(directory, SourceText("Dockerfile", text), None)
+        source = SourceText("Dockerfile", text)
+        return BuildContext(directory, source, None, digest=pin.digest)
     local = directory == context
     path = dockerfile_path(directory, dockerfile, local=local)
     source = SourceText(os.path.basename(path), read_text(path))
-    return BuildContext(directory, source, ignore_file(directory, path), epoch)
+    ignore = ignore_file(directory, path)
+    return BuildContext(directory, source, ignore, epoch, pin.commit, pin.digest)
+
+
+class _Pin(Struct):
+    """What a fetched context turned out to be."""
+
+    commit: str = ""
+    digest: str = ""
 
 
 def materialize(context: str, scratch: str, environ: Mapping[str, str]) -> str:
@@ -77,6 +99,7 @@ def _directory_of(
     environ: Mapping[str, str],
     *,
     keep_git_dir: bool = False,
+    pin: _Pin | None = None,
 ) -> tuple[str, str | None]:
     """The context's directory, or an empty one and the Dockerfile's text."""
     if context == "-":
@@ -85,13 +108,17 @@ def _directory_of(
         return _unpack_or_text(stdin, scratch)
     git = _git_url(context)
     if git is not None:
-        return _clone(git, scratch, environ, keep_git_dir=keep_git_dir), None
+        return _clone(git, scratch, environ, keep_git_dir=keep_git_dir, pin=pin or _Pin()), None
     if context.lower().startswith(("http://", "https://")):
         from jettison.solve.http import fetch
 
         with fetch(context) as answer:
             assert answer.body is not None
-            return _unpack_or_text(answer.body, scratch)
+            hashing = _Hashing(answer.body)
+            found = _unpack_or_text(hashing, scratch)
+            if pin is not None:
+                pin.digest = hashing.finish()
+            return found
     if os.path.isdir(context):
         return context, None
     if os.path.isfile(context):
@@ -106,7 +133,26 @@ def _directory_of(
     raise NotFoundError(f"path {context!r} not found", hint="the build context is a directory")
 
 
-def _unpack_or_text(stream: IO[bytes], scratch: str) -> tuple[str, str | None]:
+class _Hashing:
+    """Passes a stream on and hashes it."""
+
+    def __init__(self, stream: IO[bytes]) -> None:
+        self._stream = stream
+        self._hash = hashlib.sha256()
+
+    def read(self, size: int = -1, /) -> bytes:
+        data = self._stream.read(size)
+        self._hash.update(data)
+        return data
+
+    def finish(self) -> str:
+        """The digest of the whole: what nobody wanted to read counts too."""
+        while self.read(1 << 20):
+            pass
+        return f"sha256:{self._hash.hexdigest()}"
+
+
+def _unpack_or_text(stream: IO[bytes] | _Hashing, scratch: str) -> tuple[str, str | None]:
     from jettison.fs.archive import unpack_context
     from jettison.fs.peek import Peekable
 
@@ -127,7 +173,9 @@ def _git_url(context: str) -> GitUrl | None:
     return parse_git_url(context) if context.startswith("github.com/") else find_git_url(context)
 
 
-def _clone(git: GitUrl, scratch: str, environ: Mapping[str, str], *, keep_git_dir: bool) -> str:
+def _clone(
+    git: GitUrl, scratch: str, environ: Mapping[str, str], *, keep_git_dir: bool, pin: _Pin
+) -> str:
     """Check the repository out into ``scratch``, everything dated at the commit."""
     from jettison.solve.git import Repository
 
@@ -136,7 +184,7 @@ def _clone(git: GitUrl, scratch: str, environ: Mapping[str, str], *, keep_git_di
     commit = repository.commit_of(git.ref)
     if git.checksum and not commit.startswith(git.checksum):
         raise JettisonError(f"expected checksum to match {git.checksum}, got {commit}")
-    repository.checkout(
+    pin.commit = repository.checkout(
         commit,
         git.ref,
         scratch,

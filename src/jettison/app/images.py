@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import threading
 from collections.abc import Mapping, Sequence
@@ -12,11 +13,11 @@ from msgspec import Struct
 from jettison.app.registries import registry_client
 from jettison.app.session import open_store
 from jettison.app.vertices import stopped_by, vertex
-from jettison.errors import JettisonError, NotFoundError
+from jettison.errors import JettisonError, NotFoundError, StoreError
 from jettison.model.event import Observer
 from jettison.model.oci import INDEX_TYPES, Descriptor
 from jettison.model.platform import Platform
-from jettison.model.reference import parse_reference
+from jettison.model.reference import Reference, parse_reference
 from jettison.store.store import Store
 
 
@@ -65,6 +66,7 @@ def pull(
             observer=observer,
             step=step,
         )
+        _note_origin(store, reference, found)
     return found.digest
 
 
@@ -82,7 +84,16 @@ def push(
             stopped_by(cancel, client.cancel),
             vertex(observer, f"push {reference.familiar}") as step,
         ):
-            push_image(client, store.blobs, descriptor, [reference], observer=observer, step=step)
+            push_image(
+                client,
+                store.blobs,
+                descriptor,
+                [reference],
+                origins=store.origins.of,
+                observer=observer,
+                step=step,
+            )
+        _note_origin(store, reference, descriptor)
     return descriptor.digest
 
 
@@ -186,6 +197,12 @@ def _check_complete(store: Store, name: str, descriptor: Descriptor) -> None:
             f"not all platforms of {name} are in the store",
             hint="fetch them with jettison pull --all-platforms",
         )
+
+
+def _note_origin(store: Store, reference: Reference, descriptor: Descriptor) -> None:
+    """Remember where blobs can be mounted from by a push to the same registry."""
+    with contextlib.suppress(StoreError):  # it only saves time
+        store.origins.note(reference, store.images.references(descriptor))
 
 
 def _manifest(store: Store, digest: str) -> dict[str, Any]:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from jettison.app.annotations import Annotation
 
 _COMMON = frozenset(
-    """name compression compression-level force-compression oci-mediatypes
+    """name compression compression-level force-compression oci-mediatypes oci-artifact
     rewrite-timestamp""".split()
 )
 OPTIONS: Mapping[str, frozenset[str]] = {
@@ -21,11 +21,12 @@ OPTIONS: Mapping[str, frozenset[str]] = {
     "docker": _COMMON | {"tar"},
     "image": _COMMON | {"push", "store"},
     "registry": _COMMON,
-    "tar": frozenset({"platform-split"}),
-    "local": frozenset({"platform-split"}),
+    "tar": frozenset({"platform-split", "attestation-prefix"}),
+    "local": frozenset({"platform-split", "attestation-prefix"}),
 }
 _SWITCHES = frozenset(
-    "force-compression oci-mediatypes platform-split push rewrite-timestamp store tar".split()
+    """force-compression oci-artifact oci-mediatypes platform-split push rewrite-timestamp store
+    tar""".split()
 )
 _TRUE = frozenset(["1", "t", "T", "true", "True", "TRUE", ""])
 _FALSE = frozenset(["0", "f", "F", "false", "False", "FALSE"])

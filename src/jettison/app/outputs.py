@@ -9,20 +9,25 @@ from contextlib import contextmanager
 from typing import IO, TYPE_CHECKING
 
 import msgspec
+from msgspec import structs
 
 from jettison.app.output_options import FILES, check, pack_options, switch
-from jettison.app.packing import Packed, Packer, PackOptions
+from jettison.app.packing import Attested, Inline, Packed, Packer, PackOptions
 from jettison.app.request import BuildRequest, BuildResult, Output
 from jettison.app.session import Session
 from jettison.app.vertices import stopped_by, vertex
 from jettison.errors import JettisonError, UsageError
+from jettison.model.digest import Digest
 from jettison.model.event import Observer
 from jettison.model.oci import INDEX_TYPES, encode
-from jettison.model.reference import parse_reference
+from jettison.model.reference import Reference, parse_reference
 from jettison.plan.steps import BuildPlan, Step
 
 if TYPE_CHECKING:
+    from jettison.app.attestations import Attestations
+    from jettison.fs.below import Below
     from jettison.fs.compress import Compression
+    from jettison.solve.imported import Imported
 
 
 class Outputs:
@@ -41,8 +46,18 @@ class Outputs:
         self._observer = observer
         self._cancel = cancel
         self._outputs = request.outputs or (Output("image"),)
+        self._attesting = request.sbom or request.provenance is not None
+        self._inline_cache = any(spec.type == "inline" for spec in request.cache_to)
+        self._imported: Imported | None = None
+        if self._inline_cache and all(output.type in FILES for output in self._outputs):
+            raise UsageError(
+                "--cache-to type=inline needs an image that holds the cache",
+                hint="use --output type=image, or --cache-to type=registry",
+            )
         for output in self._outputs:
             self._check(output)
+            if self._attesting:
+                self._check_attestations(output)
         if request.annotations and all(output.type in FILES for output in self._outputs):
             raise UsageError(
                 "--annotation needs an image to annotate", hint="use --output type=image or oci"
@@ -62,9 +77,34 @@ class Outputs:
             )
         if _pushes(output) and not self._names(output):
             raise UsageError("a push needs a name", hint="give one with --tag HOST/NAME")
+        if self._inline_cache and switch(output, "rewrite-timestamp", default=False):
+            raise UsageError(
+                "--cache-to type=inline and rewrite-timestamp cannot be used together",
+                hint="the layers of steps have the times they were made; use type=registry",
+            )
+
+    def _check_attestations(self, output: Output) -> None:
+        """As buildx and BuildKit refuse them: Docker's format has no place for attestations."""
+        if output.type == "docker":
+            raise UsageError(
+                "output type docker cannot hold attestations",
+                hint="use type=oci, or leave out --provenance, --sbom and --attest",
+            )
+        if output.type not in FILES and not switch(output, "oci-mediatypes", default=True):
+            raise UsageError('attestations cannot be exported with "oci-mediatypes=false"')
 
     def _options(self, output: Output) -> PackOptions:
-        return pack_options(output, self._request.annotations)
+        options = pack_options(output, self._request.annotations)
+        if self._inline_cache:
+            options = structs.replace(options, inline_cache=True)
+        if not self._attesting:
+            return options
+        attested = Attested(
+            self._names(output),
+            artifact=switch(output, "oci-artifact", default=True),
+            inline=output.type in ("image", "registry") or len(self._request.platforms) > 1,
+        )
+        return structs.replace(options, attested=attested)
 
     def _names(self, output: Output) -> tuple[str, ...]:
         given = output.options.get("name", "")
@@ -73,9 +113,40 @@ class Outputs:
 
     # ---------------------------------------------------------------- writing
 
-    def write(self, plan: BuildPlan, snapshots: Mapping[Step, tuple[str, ...]]) -> BuildResult:
+    @property
+    def reads_files(self) -> bool:
+        """Whether an output needs the files of the layers, and not only their blobs."""
+        return self._request.sbom or any(
+            o.type in FILES or switch(o, "rewrite-timestamp", default=False) for o in self._outputs
+        )
+
+    @property
+    def needs_blobs(self) -> bool:
+        """Whether an output needs blobs here; a push can do with those a registry has."""
+        return not all(
+            o.type == "registry" or (_pushes(o) and not switch(o, "store", default=True))
+            for o in self._outputs
+        )
+
+    def write(
+        self,
+        plan: BuildPlan,
+        snapshots: Mapping[Step, tuple[str, ...]],
+        imported: Imported | None = None,
+        inline: Inline | None = None,
+        attestations: Attestations | None = None,
+    ) -> BuildResult:
         """Write all outputs; the result describes the first image among them."""
-        packer = Packer(self._session, plan, snapshots, self._cancel)
+        self._imported = imported
+        packer = Packer(
+            self._session,
+            plan,
+            snapshots,
+            self._cancel,
+            imported=imported,
+            inline=inline,
+            attestations=attestations,
+        )
         for output in self._outputs:
             with vertex(self._observer, _title(output)):
                 self._write_one(output, packer)
@@ -96,6 +167,12 @@ class Outputs:
             names=names,
             metadata=_metadata(packed, names),
         )
+
+    def _repositories(self, digest: Digest) -> Iterator[Reference]:
+        """Where a blob can be mounted from when it is pushed."""
+        if self._imported is not None:
+            yield from self._imported.repositories(digest)
+        yield from self._store.origins.of(digest)
 
     def _write_one(self, output: Output, packer: Packer) -> None:
         names = self._names(output)
@@ -120,23 +197,38 @@ class Outputs:
             write_archive(package, out)
 
     def _write_trees(self, output: Output, packer: Packer) -> None:
-        from jettison.export.rootfs import write_directory, write_trees
-        from jettison.fs.tarwrite import write_tree
+        from jettison.export.rootfs import Root, write_directory, write_files, write_trees
 
         trees = [(str(p).replace("/", "_"), tree, mtime) for p, tree, mtime in packer.trees()]
         apart = switch(output, "platform-split", default=len(trees) > 1)
         assert output.dest is not None
+        beside = self._files_beside(output, packer, trees, apart=apart)
         if output.type == "local":
             for folder, tree, mtime in trees:
                 place = os.path.join(output.dest, folder) if apart else output.dest
                 write_directory(tree, place, mtime=mtime)
+                write_files(beside.get(folder, {}), place, mtime=mtime)
             return
+        roots = [Root(name if apart else "", tree, beside.get(name, {})) for name, tree, _ in trees]
         with self._file(output.dest) as out:
-            mtime = trees[0][2]
-            if apart:
-                write_trees([(name, tree) for name, tree, _ in trees], out, mtime=mtime)
-            else:
-                write_tree(trees[0][1], out, mtime=mtime)
+            write_trees(roots if apart else roots[:1], out, mtime=trees[0][2])
+
+    def _files_beside(
+        self, output: Output, packer: Packer, trees: Sequence[tuple[str, Below, object]],
+        *, apart: bool,
+    ) -> dict[str, dict[str, bytes]]:  # fmt: skip
+        """Attestations as files in the roots of the trees: for each tree, content by name."""
+        if not self._attesting:
+            return {}
+        from jettison.app.beside import statements_of
+
+        prefix = output.options.get("attestation-prefix", "")
+        marked = len(trees) > 1 and not apart
+        found = {}
+        for (name, tree, _), (_, predicates) in zip(trees, packer.statements(), strict=True):
+            suffix = name if marked else ""
+            found[name] = statements_of(predicates, tree, prefix=prefix, suffix=suffix)
+        return found
 
     def _push(self, packed: Packed, names: Sequence[str]) -> None:
         from jettison.app.registries import registry_client
@@ -152,6 +244,7 @@ class Outputs:
                         packed.blobs(),
                         packed.root,
                         [reference],
+                        origins=self._repositories,
                         observer=self._observer,
                         step=step,
                     )

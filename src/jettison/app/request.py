@@ -6,9 +6,11 @@ from typing import IO
 
 from msgspec import Struct, field
 
+from jettison.attest.options import ProvenanceOptions
 from jettison.model.digest import Digest
 from jettison.model.platform import Platform
 from jettison.plan.steps import Ulimit
+from jettison.sandbox.limits import Limits
 
 
 class Output(Struct, frozen=True):
@@ -38,11 +40,41 @@ class SshSpec(Struct, frozen=True):
     paths: tuple[str, ...] = ()
 
 
+class CacheFrom(Struct, frozen=True):
+    """One ``--cache-from``: ``type`` is registry (``where`` is a reference, of a cache or of an
+    image with an inline cache) or local (a directory, in it ``digest`` or else ``tag``).
+    """
+
+    type: str
+    where: str
+    tag: str = "latest"
+    digest: str = ""
+
+
+class CacheTo(Struct, frozen=True, kw_only=True):
+    """One ``--cache-to``: ``type`` is registry (``where`` is a reference), local (a directory,
+    under ``tag`` in it) or inline (in the image).
+
+    ``mode`` max holds all steps, min those whose layers the image has. ``compression`` None is
+    that of the image. ``ignore_error``: what fails is a warning.
+    """
+
+    type: str
+    where: str = ""
+    mode: str = "min"
+    tag: str = "latest"
+    compression: str | None = None
+    level: int | None = None
+    force: bool = False
+    ignore_error: bool = False
+
+
 class BuildRequest(Struct, frozen=True, kw_only=True):
     """Everything one ``jettison build`` asks for.
 
     ``context`` is a directory, ``-`` (standard input: a tar or a Dockerfile), a git or http(s)
     URL, or a tar file. ``dockerfile`` is a path, ``-``, or None for ``Dockerfile`` in the context.
+    ``provenance`` and ``sbom`` say what is attested of the images.
     ``no_cache`` None: use the cache; (): ignore it for all stages; names: for these stages.
     """
 
@@ -60,14 +92,19 @@ class BuildRequest(Struct, frozen=True, kw_only=True):
     build_contexts: dict[str, str] = field(default_factory=dict)
     allow: frozenset[str] = frozenset()
     no_cache: tuple[str, ...] | None = None
+    cache_from: tuple[CacheFrom, ...] = ()
+    cache_to: tuple[CacheTo, ...] = ()
     pull: bool = False
     network: str = "default"
     add_hosts: tuple[tuple[str, str], ...] = ()
     shm_size: int = 0
     ulimits: tuple[Ulimit, ...] = ()
     cgroup_parent: str = ""
+    limits: Limits = Limits()
     host_ca: bool = False
     explain: bool = False
+    provenance: ProvenanceOptions | None = None
+    sbom: bool = False
     iidfile: str | None = None
     metadata_file: str | None = None
     stdin: IO[bytes] | None = None

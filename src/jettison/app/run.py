@@ -18,6 +18,7 @@ from jettison.model.event import Observer
 from jettison.model.oci import RunConfig
 from jettison.model.platform import Platform
 from jettison.model.source import ImageSource
+from jettison.sandbox.limits import Limits
 
 if TYPE_CHECKING:
     from jettison.sandbox.container import ContainerMount
@@ -47,6 +48,8 @@ class RunRequest(Struct, frozen=True, kw_only=True):
     platform: Platform | None = None
     hostname: str = "jettison"
     terminal: bool = False
+    limits: Limits = Limits()
+    cgroup_parent: str = ""
 
 
 def run(
@@ -62,17 +65,20 @@ def run(
     if there is no such image, UsageError if there is nothing to run.
     """
     with open_session(environ) as session, ExitStack() as stack:
-        images = _images(session)
+        images = _images(session, cancel, stack)
         return _run(request, images, session, observer, cancel, stack)
 
 
-def _images(session: Session) -> BaseImages:
+def _images(session: Session, cancel: threading.Event, stack: ExitStack) -> BaseImages:
+    def registry() -> ImageSource:
+        return stack.enter_context(registry_source(session, cancel))
+
     def layouts(path: str) -> ImageSource:
         raise JettisonError(f"{path}: load the layout first, with jettison load")
 
     return BaseImages(
         session.store.images,
-        lambda: registry_source(session),
+        registry,
         layouts,
         pull=False,
         size=session.store.blobs.size,
@@ -115,6 +121,8 @@ def _run(
         hostname=request.hostname,
         network=request.network,
         terminal=request.terminal,
+        limits=request.limits,
+        cgroup_parent=request.cgroup_parent,
     )
     scratch = stack.enter_context(store.staging.directory())
     return run_in(

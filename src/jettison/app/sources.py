@@ -64,6 +64,12 @@ class BaseImages:
             raise known
         return known
 
+    def resolved(self) -> list[tuple[str, Platform, ResolvedImage]]:
+        """The images found so far, each with the name and the platform it was asked for by."""
+        with self._lock:
+            known = list(self._known.items())
+        return [(*key, image) for key, image in known if isinstance(image, ResolvedImage)]
+
     def prefetch(self, wanted: Iterable[tuple[str, Platform]]) -> None:
         """Resolve several images at once; what fails is raised when it is asked for."""
         wanted = list(dict.fromkeys(wanted))

@@ -2,27 +2,30 @@
 
 docker's command line is parsed by Go's pflag, which knows two forms click does not: a boolean
 with a value (``--pull=false``, ``-q=true``) and ``=`` after a one-letter flag (``-t=name``). Both
-are rewritten to what click reads; everything else passes through. One-letter flags are written
-out, as click would first take them for misspelt long ones, and look for what was meant.
+are rewritten to what click reads; everything else passes through. An option whose value may be
+left out (`OptionalValue`) takes the next word only if it looks like its value. One-letter flags
+are written out, as click would first take them for misspelt long ones, and look for what was
+meant.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import click
 
 from jettison.errors import UsageError
 
-_TRUE = frozenset({"1", "t", "T", "true", "TRUE", "True"})
-_FALSE = frozenset({"0", "f", "F", "false", "FALSE", "False"})
+TRUE = frozenset({"1", "t", "T", "true", "TRUE", "True"})
+FALSE = frozenset({"0", "f", "F", "false", "FALSE", "False"})
 
 
 def parse_bool(flag: str, text: str) -> bool:
     """A boolean as Go's strconv.ParseBool reads it; raises UsageError for anything else."""
-    if text in _TRUE:
+    if text in TRUE:
         return True
-    if text in _FALSE:
+    if text in FALSE:
         return False
     raise UsageError(f"invalid value {text!r} for {flag}", hint="expected true or false")
 
@@ -35,6 +38,19 @@ def normalise(
     Without ``interspersed`` the flags end at the first argument that is none.
     """
     return _Normaliser(args, params, interspersed).run()
+
+
+class OptionalValue(click.Option):
+    """An option that stands for ``bare`` without a value; ``is_value`` tells a value from what
+    follows.
+    """
+
+    def __init__(
+        self, *args: Any, bare: str, is_value: Callable[[str], bool], **kwargs: Any
+    ) -> None:
+        super().__init__(*args, **kwargs)
+        self.bare = bare
+        self.is_value = is_value
 
 
 class _Normaliser:
@@ -71,6 +87,9 @@ class _Normaliser:
         if option is not None and _is_switch(option):
             self._switch(name, option, parse_bool(name, value) if equals else True)
             return
+        if isinstance(option, OptionalValue) and not equals and not self._has_value(option):
+            self._put(f"{arg}={option.bare}")
+            return
         self._put(arg)
         if option is not None and not equals:
             self._value()
@@ -94,6 +113,9 @@ class _Normaliser:
             else:
                 self._value()
             return
+
+    def _has_value(self, option: OptionalValue) -> bool:
+        return bool(self._rest) and option.is_value(self._rest[-1])
 
     def _value(self) -> None:
         if self._rest:

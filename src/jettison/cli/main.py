@@ -16,7 +16,7 @@ from typing import NoReturn
 
 from jettison.cli.group import LazyGroup
 from jettison.cli.output import OutputClosed
-from jettison.cli.signals import terminate_like_interrupt
+from jettison.cli.signals import last_words, terminate_like_interrupt
 
 COMMANDS = {
     "build": "Build an image from a Dockerfile",
@@ -46,7 +46,7 @@ GROUPS = (
     ("Registries", ("pull", "push", "login", "logout")),
     ("This program", ("doctor", "completion", "version")),
 )
-_INTERRUPTED = 130
+INTERRUPTED = 130
 COMPLETE_VARIABLE = "_JETTISON_COMPLETE"
 
 cli = LazyGroup(
@@ -61,7 +61,7 @@ cli = LazyGroup(
 def main(argv: Sequence[str] | None = None) -> NoReturn:
     """Run ``argv`` (default: the process's own) and exit."""
     status = run(sys.argv[1:] if argv is None else argv)
-    interrupted = status == _INTERRUPTED
+    interrupted = status == INTERRUPTED  # threads may hang: nobody shall wait for them
     if interrupted or (status == 0 and threading.active_count() == 1):
         # Everything is closed. Taking the interpreter down would only free its memory, piece by
         # piece, which takes a tenth of the time of a build that finds everything in the cache; and
@@ -86,6 +86,7 @@ def run(argv: Sequence[str]) -> int:
     except BrokenPipeError:
         return _output_closed() if _stdout_is_closed() else _failed(argv)
     except BaseException:  # SystemExit, Cancelled and KeyboardInterrupt too: all end in a status
+        last_words()
         return _failed(argv)
     return status
 

@@ -1,8 +1,8 @@
 """The lexer behind expansion: quotes, escapes and the grammar of ``${}``.
 
-Behaves as BuildKit's ``frontend/dockerfile/shell/lex.go``, with one exception: when a text is
-split into words, BuildKit loses what stands before ``${name:-word}`` in the same word
-(``EXPOSE 8${X:-0}`` exposes 0); here it is kept.
+Behaves as BuildKit's ``frontend/dockerfile/shell/lex.go``, also in this: when a text is split into
+words, what stands before ``${name:-word}`` (or any other operator) in the same word is lost:
+``EXPOSE 8${X:-0}`` exposes 0.
 """
 
 from __future__ import annotations
@@ -50,6 +50,7 @@ class Lexer:
         self._raw_escapes = raw_escapes
         self._keep_unset = keep_unset
         self._at = 1 if text.startswith("\ufeff") else 0  # Go's scanner drops the mark
+        self._parts = 0  # words of operators read so far
 
     def run(self) -> Expanded:
         """Expand the text. Raises ExpansionError."""
@@ -81,21 +82,23 @@ class Lexer:
             if char == stop:
                 self._next()
                 return result
-            if char == "$":
-                result.add_splitting(self._dollar())
+            if char in '$"' and not (self._keep_quotes and char == '"'):
+                parts = self._parts
+                text = self._dollar() if char == "$" else self._double_quoted()
+                if self._parts != parts:
+                    result.lose_word()
+                result.add(text, splits=char == "$")
             elif char == "<":
                 result.add(self._less())
             elif char == "'" and not self._keep_quotes:
                 result.add(self._single_quoted())
-            elif char == '"' and not self._keep_quotes:
-                result.add(self._double_quoted())
             elif char == self._escape:
                 result.add(self._escaped())
             elif run := ordinary.match(self.text, self._at):
                 self._at = run.end()
-                result.add_splitting(run[0])
+                result.add(run[0], splits=True)
             else:
-                result.add_splitting(self._next())
+                result.add(self._next(), splits=True)
         if stop:
             raise ExpansionError(f"unexpected end of statement while looking for matching {stop}")
         return result
@@ -227,6 +230,7 @@ class Lexer:
             raise _bad_pattern(pattern, error) from None
 
     def _part(self, stop: str, *, raw_escapes: bool) -> str:
+        self._parts += 1
         try:
             return self._until(stop, raw_escapes=raw_escapes).text()
         except ExpansionError:
@@ -260,13 +264,15 @@ class Expanded:
 
     def __init__(self) -> None:
         self._pieces: list[tuple[str, bool]] = []
+        self._lost: list[int] = []  # numbers of pieces before which a word is lost
 
-    def add(self, text: str) -> None:
-        """Add what no blank splits."""
-        self._pieces.append((text, False))
+    def add(self, text: str, *, splits: bool = False) -> None:
+        """Add a piece; ``splits`` if its blanks end words."""
+        self._pieces.append((text, splits))
 
-    def add_splitting(self, text: str) -> None:
-        self._pieces.append((text, True))
+    def lose_word(self) -> None:
+        """Forget what the word at the end holds; the whole text keeps it."""
+        self._lost.append(len(self._pieces))
 
     def text(self) -> str:
         return "".join(piece for piece, _ in self._pieces)
@@ -275,7 +281,9 @@ class Expanded:
         """The words between blanks; there are no empty ones, not even in quotes."""
         found: list[str] = []
         word: list[str] = []
-        for piece, splits in self._pieces:
+        for number, (piece, splits) in enumerate(self._pieces):
+            if number in self._lost:
+                word = []
             head, *tail = expression(f"[{SPACE}]+").split(piece) if splits else [piece]
             word.append(head)
             for part in tail:

@@ -60,13 +60,16 @@ def parse_mount(text: str, *, expand: Expand | None = None, span: Span | None = 
 def parse_size(text: str) -> int:
     """Bytes of ``10``, ``1.5g``, ``64MiB``, ``4 kB`` (binary units, go-units' ``RAMInBytes``).
 
-    Raises ValueError for anything else.
+    Raises ValueError for anything else, and for what 63 bits do not hold.
     """
     pattern = r"([+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)) ?(?:([kmgtp])(?:b|ib)?|b)?"
     match = expression(pattern).fullmatch(text.lower())
     if match is None or text.endswith(" "):
         raise ValueError(f"invalid size: {text!r}")
-    return int(float(match[1]) * _UNITS.get(match[2] or "", 1))
+    size = float(match[1]) * _UNITS.get(match[2] or "", 1)
+    if size >= 1 << 63:
+        raise ValueError(f"size too large: {text!r}")
+    return int(size)
 
 
 class _Typer:

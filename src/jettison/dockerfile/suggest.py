@@ -7,6 +7,9 @@ from collections.abc import Iterable
 MAX_DISTANCE = 2
 """Edits between a word and what is suggested for it (BuildKit's ``util/suggest``)."""
 
+_MOST = 1000
+"""Options that are compared: time must not grow with the square of a Dockerfile's names."""
+
 
 def nearest(word: str, options: Iterable[str], *, ignore_case: bool = False) -> str | None:
     """The first option with the fewest edits from ``word``, at most `MAX_DISTANCE`.
@@ -16,10 +19,12 @@ def nearest(word: str, options: Iterable[str], *, ignore_case: bool = False) -> 
     """
     wanted = word.lower() if ignore_case else word
     best, least = None, MAX_DISTANCE + 1
-    for option in options:
+    for number, option in enumerate(options):
         candidate = option.lower() if ignore_case else option
         if candidate == wanted:
             return None
+        if number >= _MOST:
+            continue
         edits = distance(wanted, candidate, least)
         if edits < least:
             best, least = candidate, edits

@@ -67,8 +67,7 @@ def _from(node: Node) -> ins.From:
 
 
 def _arg(node: Node) -> ins.Arg:
-    _at_least_one(node)
-    Flags(node)
+    _at_least_one(node)  # flags are not looked at, as in BuildKit
     values: list[ins.ArgValue] = []
     for word in node.words:
         key, equals, value = word.value.partition("=")
@@ -131,7 +130,7 @@ def _user(node: Node) -> ins.User:
 
 
 def _stop_signal(node: Node) -> ins.StopSignal:
-    signal = _only_one(node).value
+    signal = _only_one(node, flags=False).value
     return ins.StopSignal(**node.written(), signal=signal)
 
 
@@ -160,10 +159,12 @@ def _at_least_one(node: Node) -> None:
         raise node.error(f"{node.name} requires at least one argument")
 
 
-def _only_one(node: Node) -> Word:
+def _only_one(node: Node, *, flags: bool = True) -> Word:
+    """The only word; without ``flags`` those are not looked at, as in BuildKit."""
     if len(node.words) != 1:
         raise node.error(f"{node.name} requires exactly one argument")
-    Flags(node)
+    if flags:
+        Flags(node)
     return node.words[0]
 
 

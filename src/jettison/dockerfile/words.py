@@ -1,8 +1,7 @@
 """The ways in which instructions are split into words.
 
 All functions take a text and its offset in the joined line, and return words with offsets in the
-joined line. They behave as ``line_parsers.go`` and ``split_command.go`` of BuildKit's parser, but
-read characters where the latter reads bytes (it garbles flags that are not ASCII).
+joined line. They behave as ``line_parsers.go`` and ``split_command.go`` of BuildKit's parser.
 """
 
 from __future__ import annotations
@@ -81,7 +80,8 @@ def _quoted_word(text: str, start: int, escape: str) -> tuple[str, int]:
 def leading_flags(text: str, offset: int, escape: str) -> tuple[tuple[Word, ...], Word]:
     """The words that begin with ``--``, quotes and escapes resolved, and the rest of the text.
 
-    A lone ``--`` ends them and is dropped.
+    A lone ``--`` ends them and is dropped. As in BuildKit, every byte of a flag becomes a
+    character, which garbles what is not ASCII.
     """
     flags: list[Word] = []
     at = 0
@@ -117,7 +117,13 @@ def _flag(text: str, start: int, escape: str) -> tuple[str, int]:
         else:
             pieces.append(char)
         at += 1
-    return "".join(pieces), min(at, len(text))
+    return _by_bytes("".join(pieces)), min(at, len(text))
+
+
+def _by_bytes(text: str) -> str:
+    if text.isascii():
+        return text
+    return text.encode("utf-8", "surrogateescape").decode("latin-1")
 
 
 def json_strings(text: str, offset: int) -> tuple[Word, ...] | None:

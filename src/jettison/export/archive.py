@@ -55,6 +55,8 @@ class Package(Struct, frozen=True):
     documents: Mapping[Digest, bytes]
     blobs: Sequence[tuple[Descriptor, BlobSource]]
     docker: Sequence[DockerImage] = ()
+    tag: str = ""
+    """What a layout calls a root that is no image (``org.opencontainers.image.ref.name``)."""
 
 
 def write_archive(package: Package, out: Writable) -> None:
@@ -125,8 +127,17 @@ def _added_to(existing: Iterable[Descriptor], package: Package) -> Index:
     taken = {name for entry in new if (name := entry.annotations.get(ANNOTATION_IMAGE_NAME))}
     digests = {entry.digest for entry in new}
     kept = []
+    if package.tag:
+        new = tuple(
+            msgspec.structs.replace(root, annotations={ANNOTATION_REF_NAME: package.tag})
+            for root, _ in package.roots
+        )
     for entry in existing:
         name = entry.annotations.get(ANNOTATION_IMAGE_NAME)
+        if package.tag:
+            if name or entry.annotations.get(ANNOTATION_REF_NAME) != package.tag:
+                kept.append(entry)
+            continue
         if name not in taken and (name or entry.digest not in digests):
             kept.append(entry)
     return Index(schemaVersion=2, mediaType=OCI_INDEX, manifests=(*kept, *new))

@@ -9,6 +9,7 @@ import msgspec
 from msgspec import Struct
 
 from jettison.errors import InternalError
+from jettison.model.cachedoc import INLINE_MEMBER
 from jettison.model.digest import Digest, sha256_digest
 from jettison.model.oci import (
     DOCKER_CONFIG,
@@ -67,12 +68,13 @@ def assemble(
     epoch: int | None,
     annotations: dict[str, str],
     oci: bool = True,
+    inline_cache: bytes | None = None,
 ) -> Image:
     """The image of ``layers`` with ``config``, whose history is the base image's.
 
     ``epoch`` (SOURCE_DATE_EPOCH, seconds) is the time of everything new; without it a layer's
     entry has the layer's time, and ``created`` is the time of the last layer (BuildKit,
-    exporter/containerimage/writer.go).
+    exporter/containerimage/writer.go). ``inline_cache`` is JSON that the config carries along.
     """
     base = list(config.history or ())
     filled = _filled([*_padded(base, layers, entries), *_new_entries(layers, entries, epoch)])
@@ -85,6 +87,8 @@ def assemble(
             rootfs=RootFS(diff_ids=tuple(layer.diff_id for layer in layers)),
         )
     )
+    if inline_cache is not None:
+        document = document[:-1] + b',"%s":%s}' % (INLINE_MEMBER.encode(), inline_cache)
     blobs = tuple(layer.blob for layer in layers)
     manifest = encode(
         Manifest(
@@ -107,15 +111,15 @@ def assemble(
 
 
 def index_of(
-    images: Iterable[Image], *, annotations: dict[str, str], oci: bool = True
+    members: Iterable[Descriptor], *, annotations: dict[str, str], oci: bool = True
 ) -> tuple[bytes, Descriptor]:
-    """The index of several platforms: one entry each, and nothing else."""
+    """The index of several manifests: one entry each, and nothing else."""
     media_type = OCI_INDEX if oci else DOCKER_INDEX
     data = encode(
         Index(
             schemaVersion=2,
             mediaType=media_type,
-            manifests=tuple(image.descriptor for image in images),
+            manifests=tuple(members),
             annotations=annotations,
         )
     )

@@ -124,6 +124,11 @@ def recompressed(
     return descriptor
 
 
+def wants(blob: Descriptor, compression: Compression) -> bool:
+    """Whether a blob has another compression than the one that is forced."""
+    return in_dialect(blob, oci=True).mediaType != MEDIA_TYPES[compression.kind]
+
+
 def in_dialect(layer: Descriptor, *, oci: bool) -> Descriptor:
     """The descriptor with the media type as OCI or as Docker (schema 2) calls it.
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import shutil
 import stat
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+
+from msgspec import Struct
 
 from jettison.errors import JettisonError
 from jettison.fs.below import Below
@@ -32,19 +34,50 @@ def write_directory(tree: Below, directory: str, *, mtime: int | None = None) ->
     return copier.skipped
 
 
-def write_trees(
-    trees: Iterable[tuple[str, Below]], out: Writable, *, mtime: int | None = None
-) -> None:
-    """Write trees to one tar, each in a directory of the given name (``linux_arm64``).
+class Root(Struct, frozen=True):
+    """A tree as part of a tar, in the directory ``name`` (``linux_arm64``; empty: in none), with
+    further files in its root: content by name.
+    """
 
-    ``mtime`` (seconds) replaces all times. Raises PathError if a file cannot be read.
+    name: str
+    tree: Below
+    files: Mapping[str, bytes]
+
+
+def write_trees(roots: Iterable[Root], out: Writable, *, mtime: int | None = None) -> None:
+    """Write trees to one tar. ``mtime`` (seconds) replaces all times.
+
+    Raises PathError if a file cannot be read.
     """
     tar = TarWriter(out)
-    for name, tree in trees:
-        time = (mtime or 0) * 1_000_000_000
-        tar.add(Member(os.fsencode(name) + b"/", DIRECTORY, 0o755, mtime_ns=time))
-        add_tree(tar, tree, prefix=f"{name}/", mtime=mtime)
+    time = (mtime or 0) * 1_000_000_000
+    for root in roots:
+        prefix = f"{root.name}/" if root.name else ""
+        if prefix:
+            tar.add(Member(os.fsencode(prefix), DIRECTORY, 0o755, mtime_ns=time))
+        add_tree(tar, root.tree, prefix=prefix, mtime=mtime)
+        for name, data in sorted(root.files.items()):
+            path = os.fsencode(prefix + name)
+            tar.add(Member(path, mode=0o600, size=len(data), mtime_ns=time), data)
     tar.close()
+
+
+def write_files(files: Mapping[str, bytes], directory: str, *, mtime: int | None = None) -> None:
+    """Write files that only their owner may read into ``directory``, over what is there.
+
+    Raises JettisonError if one cannot be written.
+    """
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+    for name, data in files.items():
+        path = os.fsencode(os.path.join(directory, name))
+        try:
+            _make_way(path)
+            with open(os.open(path, flags, 0o600), "wb") as out:
+                out.write(data)
+            if mtime is not None:
+                os.utime(path, (mtime, mtime))
+        except OSError as error:
+            raise JettisonError(f"cannot write {os.fsdecode(path)}: {error.strerror}") from None
 
 
 class _Copier:

@@ -55,9 +55,7 @@ def resolve_chown(tree: Tree, text: str) -> tuple[int, int]:
         _refuse_scratch(tree, user, text)
         found = next((u for u in _users(tree) if u.name == user), None)
         uid, gid = (found.uid, found.gid) if found else (0, 0)
-    if colon and not group:
-        gid = 0
-    elif colon:
+    if colon:
         number = _number(group)
         if number is None:
             _refuse_scratch(tree, group, text)
@@ -138,10 +136,10 @@ def _refuse_scratch(tree: Tree, name: str, text: str) -> None:
 
 
 def _number(text: str) -> int | None:
-    """An id, 0 for ``root``, or None for what can only be a name."""
-    if text == "root":
+    """An id, 0 for ``root`` and for nothing, or None for what can only be a name."""
+    if text in ("", "root"):
         return 0
-    if re.fullmatch(r"[0-9]+", text) and int(text) <= _MAX_ID:
+    if re.fullmatch(r"\+?[0-9]+", text) and int(text) <= _MAX_ID:
         return int(text)
     return None
 

@@ -19,6 +19,11 @@ from jettison.fs.patterns import (
 )
 from jettison.fs.tree import Entry, Tree, clean, join, parent_of
 
+_REQUIRED = (
+    "--parents needs the name of something below the root (or the pivot /./), to which no link "
+    "leads, and of which --exclude leaves something; a pattern such as * need not match"
+)
+
 
 class Item(Struct, frozen=True):
     """One thing to copy: where the source's links lead to, and the name it has at a destination
@@ -55,7 +60,8 @@ def select(
 ) -> Selection:
     """What ``pattern`` selects from ``tree``.
 
-    With ``parents`` the pattern may hold a pivot, ``/./``: what is left of it is not copied.
+    With ``parents`` the pattern may hold a pivot, ``/./``: what is left of it is not copied (of a
+    file that matches it, nothing is right of it: it is copied whole).
     Raises PathError if something named without wildcards (or the directories before the first
     wildcard) does not exist or the pattern is malformed; DockerfileError for a malformed
     ``exclude``.
@@ -66,17 +72,31 @@ def select(
         base, pivot, rest = pattern.partition("/./")
         if not pivot:
             base, rest = "/", pattern
+        included = PatternList.parse([clean(rest)[1:]])
         if not has_wildcards(base) and not has_wildcards(rest):
-            _existing(tree, clean(f"{base}/{rest}"))
-        if clean(rest) != "/":
-            included = PatternList.parse([clean(rest)[1:]])
+            _require(tree, clean(base), clean(rest), Selection((), excluded, included))
         pattern = base
     paths = _matches(tree, clean(pattern)) if wildcard else [clean(pattern)]
     items = tuple(Item(_existing(tree, path), path.rpartition("/")[2]) for path in paths)
-    if included is not None:
-        # What a pivot leaves over lies below it: a file that its pattern matches has nothing.
-        items = tuple(item for item in items if item.entry.is_dir)
     return Selection(items, excluded, included)
+
+
+def _require(tree: Tree, base: str, rest: str, selection: Selection) -> None:
+    """Raise PathError unless something of ``rest`` below ``base`` is selected.
+
+    Links are followed only on the way to ``base``; what is excluded, and ``base`` itself, does not
+    count (BuildKit's ``RequiredPaths``).
+    """
+    path = clean(f"{base}/{rest}")
+    where = tree.resolve(base, follow_last=False)
+    entry = tree.lstat(where)
+    if entry is None or not entry.is_dir:
+        _existing(tree, path)
+    elif any(not implied for _, _, implied in _filtered(tree, where, selection)):
+        return
+    elif rest != "/":
+        _existing(tree, path)
+    raise PathError(f'"{path}": not found', hint=_REQUIRED)
 
 
 def _matches(tree: Tree, pattern: str) -> list[str]:

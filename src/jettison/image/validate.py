@@ -30,7 +30,13 @@ from jettison.model.oci import (
     Manifest,
 )
 from jettison.model.platform import matches
-from jettison.model.resolve import read_config, read_document, read_index, read_manifest
+from jettison.model.resolve import (
+    is_attestation,
+    read_config,
+    read_document,
+    read_index,
+    read_manifest,
+)
 from jettison.model.source import BlobSource
 
 if TYPE_CHECKING:
@@ -116,6 +122,10 @@ class _Check:
 
     def manifest(self, descriptor: Descriptor) -> None:
         manifest = read_manifest(self.source, descriptor)
+        if is_attestation(descriptor):
+            for part in (manifest.config, *manifest.layers):
+                self.blob(part)
+            return
         for part in (manifest.config, *manifest.layers):
             self.dialect(descriptor, part)
         for layer in manifest.layers:
@@ -136,6 +146,18 @@ class _Check:
                     "DiffID",
                     f"layer {number + 1} is {diff_id} uncompressed, the config says {named[0]}",
                 )
+
+    def blob(self, blob: Descriptor) -> None:
+        """Read a blob through that is no layer: a statement, or the config of statements."""
+        try:
+            with self.source.open_blob(blob) as stream:
+                read = _Hashed(stream, algorithm_of(parse_digest(blob.digest)))
+                read.drain()
+        except NotFoundError as error:
+            self.find("BlobMissing", error.message)
+            return
+        if (read.size, read.digest) != (blob.size, blob.digest):
+            self.find("BlobContent", f"{blob.digest} of {blob.size} bytes has other content")
 
     def dialect(self, parent: Descriptor, part: Descriptor) -> None:
         """OCI and Docker types are not to be mixed: some registries refuse that."""

@@ -5,7 +5,7 @@ Offsets count characters of `Ast.source` (which has no byte order mark).
 
 from __future__ import annotations
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right, insort
 from collections.abc import Iterable
 
 from msgspec import Struct
@@ -33,14 +33,21 @@ def apply_edits(text: str, groups: Iterable[Edits]) -> str:
     """
     taken: list[Edit] = []
     for group in groups:
-        if not any(_touch(edit, other) for edit in group for other in taken):
-            taken += group
+        if not any(_touched(edit, taken) for edit in group):
+            for edit in group:
+                insort(taken, edit)
     pieces: list[str] = []
     at = 0
-    for edit in sorted(taken):
+    for edit in taken:
         pieces += (text[at : edit.start], edit.text)
         at = edit.end
     return "".join([*pieces, text[at:]])
+
+
+def _touched(edit: Edit, taken: list[Edit]) -> bool:
+    """Whether an edit touches one of those taken, which are in order and apart: a neighbour."""
+    at = bisect_left(taken, edit)
+    return any(_touch(edit, other) for other in taken[max(at - 1, 0) : at + 1])
 
 
 def _touch(a: Edit, b: Edit) -> bool:

@@ -47,7 +47,10 @@ class StageView(Struct, frozen=True, eq=False):
     @property
     def chain(self) -> tuple[StageView, ...]:
         """The stage and those it is based on, the first one first."""
-        return (*(self.base.chain if self.base else ()), self)
+        found = [self]
+        while (base := found[-1].base) is not None:
+            found.append(base)
+        return tuple(reversed(found))
 
     @property
     def root_image(self) -> str:

@@ -25,6 +25,7 @@ from jettison.model.platform import Platform, make_platform, matches
 from jettison.model.source import BlobSource, ResolvedImage
 
 _MAX_DEPTH = 4
+_REFERENCE_TYPE = "vnd.docker.reference.type"
 _ARM = ("v8", "v7", "v6", "v5")
 _AMD64 = ("v4", "v3", "v2", "")
 _NONE = msgspec.Raw()
@@ -160,8 +161,15 @@ def _from_index(
     return found
 
 
+def is_attestation(descriptor: Descriptor) -> bool:
+    """Whether an entry of an index is no image but states something of another entry.
+
+    Such are listed under the platform unknown/unknown (BuildKit, attestation-storage.md).
+    """
+    return descriptor.annotations.get(_REFERENCE_TYPE) == "attestation-manifest"
+
+
 def _is_image(descriptor: Descriptor) -> bool:
-    """Attestations are listed in indexes under the platform unknown/unknown."""
     return descriptor.platform is not None and descriptor.platform.os != "unknown"
 
 

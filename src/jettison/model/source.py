@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import IO, Protocol
+from typing import IO, Protocol, runtime_checkable
 
 from msgspec import Struct
 
@@ -39,6 +39,19 @@ class BlobSource(Protocol):
 
         Raises NotFoundError or RegistryError.
         """
+        ...
+
+
+@runtime_checkable
+class ResumableSource(BlobSource, Protocol):
+    """A source that can begin in the middle of a blob: worth it where reading is slow."""
+
+    def open_blob_from(self, descriptor: Descriptor, offset: int) -> IO[bytes]:
+        """A stream of the blob's bytes from ``offset`` on; as `open_blob` otherwise."""
+        ...
+
+    def may_differ(self) -> bool:
+        """Whether to open a blob again after it was wrong may give other bytes: from elsewhere."""
         ...
 
 

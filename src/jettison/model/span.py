@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from msgspec import Struct
+
+
+@lru_cache(maxsize=2)
+def _lines(text: str) -> list[str]:
+    return text.split("\n")
 
 
 class SourceText(Struct, frozen=True):
@@ -13,7 +20,7 @@ class SourceText(Struct, frozen=True):
 
     def line(self, number: int) -> str:
         """Line ``number`` (1-based) without its line end; empty if there is no such line."""
-        lines = self.text.split("\n")
+        lines = _lines(self.text)  # kept: a report shows line after line of one text
         return lines[number - 1].rstrip("\r") if 0 < number <= len(lines) else ""
 
 

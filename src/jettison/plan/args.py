@@ -9,7 +9,8 @@ from jettison.model.platform import Platform
 from jettison.plan.options import PlanOptions
 from jettison.plan.words import Words
 
-UNEXPORTED = frozenset({"BUILDKIT_SBOM_SCAN_CONTEXT", "BUILDKIT_SBOM_SCAN_STAGE"})
+SCAN_CONTEXT, SCAN_STAGE = "BUILDKIT_SBOM_SCAN_CONTEXT", "BUILDKIT_SBOM_SCAN_STAGE"
+UNEXPORTED = frozenset({SCAN_CONTEXT, SCAN_STAGE})
 """Arguments that act on the build and never become variables."""
 
 SOURCE_DATE_EPOCH = "SOURCE_DATE_EPOCH"

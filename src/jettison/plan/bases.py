@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from msgspec import Struct
 
-from jettison.errors import JettisonError, NotFoundError, PlanError
+from jettison.errors import JettisonError, NotFoundError, PlanError, RegistryError
 from jettison.model.digest import Digest
 from jettison.model.oci import ImageConfig
 from jettison.model.platform import Platform
@@ -154,7 +154,7 @@ class Bases:
             try:
                 self._resolved[wanted] = self._images.resolve(wanted.reference, wanted.platform)
             except JettisonError as error:
-                if isinstance(error, NotFoundError):
+                if isinstance(error, NotFoundError | RegistryError):
                     near = did_you_mean(written, [*self._stage_names, *_COMMON_IMAGES])
                     error.hint = near or error.hint
                 raise error.at(span) from None

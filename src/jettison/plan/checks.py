@@ -21,7 +21,7 @@ class Checks(Struct, frozen=True):
 
     options: CheckOptions
     observer: Observer
-    _found: dict[tuple[str, str, int], None] = field(default_factory=dict)
+    _found: dict[tuple[str, str, int], Span | None] = field(default_factory=dict)
 
     def of(self, instruction: Instruction) -> Checks:
         """With what a comment ``# check=…`` directly above ``instruction`` says."""
@@ -34,7 +34,7 @@ class Checks(Struct, frozen=True):
         key = (rule, message, span.line if span else 0)
         if not self._wants(rule) or key in self._found:
             return
-        self._found[key] = None
+        self._found[key] = span
         self.observer.emit(Warned(rule, message, span=span, url=url_of(rule), detail=RULES[rule]))
 
     def _wants(self, rule: str) -> bool:
@@ -44,10 +44,11 @@ class Checks(Struct, frozen=True):
         return not options.skip_all and rule not in options.skip
 
     def fail_if_asked(self) -> None:
-        """Raise PlanError if there were warnings and ``error=true`` makes them errors."""
+        """Raise PlanError, at the first of them, if ``error=true`` makes warnings errors."""
         if self.options.error and self._found:
             rules = ", ".join(sorted({rule for rule, _, _ in self._found}))
             raise PlanError(
                 f"lint violation found for rules: {rules}",
                 hint="mend what the warnings say, or skip rules with # check=skip=…",
+                span=next(iter(self._found.values())),
             )

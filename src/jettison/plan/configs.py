@@ -33,7 +33,7 @@ def replace_variable(env: tuple[str, ...] | None, key: str, value: str) -> tuple
     """``env`` (``k=v`` strings) with ``key`` set: in its place, or at the end."""
     pairs = list(env or ())
     for index, pair in enumerate(pairs):
-        if pair.partition("=")[0] == key:
+        if pair.startswith(key) and pair.partition("=")[0] == key:
             pairs[index] = f"{key}={value}"
             return tuple(pairs)
     return (*pairs, f"{key}={value}")

@@ -16,7 +16,7 @@ from jettison.plan.giturl import GitUrl, find_git_url
 from jettison.plan.state import Tree
 from jettison.plan.steps import Copy, FileSource, Git, Http, Merge, PathSource, Step, StepInfo
 
-_NUMERIC_OWNER = r"^[0-9]+(?::[0-9]+)?$"
+_NUMERIC_OWNER = r"^(?:root|\+?[0-9]*)(?::(?:root|\+?[0-9]*))?$"
 
 
 def copy(build: StageBuild, instruction: CopyInstruction) -> None:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from jettison.dockerfile.instructions import Arg, Copy, Dockerfile, Stage
-from jettison.errors import ImageError, PlanError
+from jettison.dockerfile.instructions import Arg, ArgValue, Copy, Dockerfile, Stage
+from jettison.dockerfile.text import expression
+from jettison.errors import ImageError, JettisonError, PlanError
 from jettison.model.digest import parse_digest
+from jettison.model.span import Span
 from jettison.plan.args import SOURCE_DATE_EPOCH
 from jettison.plan.bases import git_step
 from jettison.plan.copies import filename_of, is_url
@@ -15,6 +17,9 @@ from jettison.plan.options import NamedGit, NamedHttp, PlanOptions
 from jettison.plan.stages import SCRATCH
 from jettison.plan.steps import Git, Http
 from jettison.plan.words import Words
+
+_FIRST, _LAST = -62135596800, 253402300799
+"""0001-01-01T00:00:00Z and 9999-12-31T23:59:59Z, the times RFC 3339 can write."""
 
 
 def resolve_epoch(
@@ -26,15 +31,36 @@ def resolve_epoch(
     stage that is nothing but one remote ADD: then it is the time of that source, if it has one
     (local directories have none). Raises PlanError for anything else.
     """
-    value = options.build_args.get(SOURCE_DATE_EPOCH)
-    if value is None:
-        value = args.get(SOURCE_DATE_EPOCH, "")
-    if not value:
-        return None
+    given = options.build_args.get(SOURCE_DATE_EPOCH)
+    if given is not None:
+        return _resolved(given, dockerfile, options, args) if given else None
+    value = args.get(SOURCE_DATE_EPOCH)
     try:
-        return int(value)
-    except ValueError:
-        pass
+        return _resolved(value, dockerfile, options, args) if value else None
+    except JettisonError as error:
+        raise error.at(_written_at(dockerfile)) from None
+
+
+def _written_at(dockerfile: Dockerfile) -> Span | None:
+    """The ARG before the first FROM that says it."""
+    found = [arg.span for arg in dockerfile.global_args if any(map(_is_epoch, arg.values))]
+    return found[-1] if found else None
+
+
+def _is_epoch(item: ArgValue) -> bool:
+    return item.key == SOURCE_DATE_EPOCH and item.value is not None
+
+
+def _resolved(
+    value: str, dockerfile: Dockerfile, options: PlanOptions, args: Mapping[str, str]
+) -> int | None:
+    if expression("[+-]?[0-9]{1,4000}").fullmatch(value):
+        if _FIRST <= int(value) <= _LAST:
+            return int(value)
+        raise PlanError(
+            f"invalid SOURCE_DATE_EPOCH: {value[:40]}",
+            hint="seconds since 1970, within the years 1 to 9999, which image documents can say",
+        )
     if value == "context":
         return options.context_epoch
     named = options.named_context(value, options.target_platforms[0])

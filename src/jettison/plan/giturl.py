@@ -16,7 +16,8 @@ _SCP_STYLE = (
     r"(?s)^(?P<remote>[A-Za-z0-9_-]+@[A-Za-z0-9.-]+:(?P<path>.*?))"
     r"(?:\?(?P<query>.*?))?(?:#(?P<fragment>.*))?$"
 )
-_SWITCHES = {"keep-git-dir", "submodules"}
+_SWITCHES = {"fetch-by-commit", "keep-git-dir", "submodules"}
+_COMMIT = r"[0-9a-f]{40}(?:[0-9a-f]{24})?"
 
 
 class GitUrl(Struct, frozen=True):
@@ -103,6 +104,7 @@ def _with_options(remote: str, fragment: str, query: str) -> GitUrl:
 def _apply_query(git: GitUrl, values: dict[str, str]) -> GitUrl:
     if "tag" in values and "branch" in values:
         raise PlanError("branch conflicts with tag in a git URL")
+    by_commit = False
     for key, value in values.items():
         match key:
             case "ref":
@@ -119,12 +121,27 @@ def _apply_query(git: GitUrl, values: dict[str, str]) -> GitUrl:
                 git = replace(git, keep_git_dir=_switch(key, value))
             case "submodules":
                 git = replace(git, submodules=_switch(key, value))
+            case "mtime" if value in ("checkout", "commit"):
+                pass  # everything is dated at the commit, so that two checkouts are equal
+            case "mtime":
+                raise PlanError(f"invalid mtime value: {value!r} (must be 'checkout' or 'commit')")
+            case "fetch-by-commit":
+                by_commit = _switch(key, value)
             case _:
                 raise PlanError(
                     f"unexpected query {key!r} in a git URL",
-                    hint="known are ref, tag, branch, subdir, checksum, keep-git-dir, submodules",
+                    hint="known are ref, tag, branch, subdir, checksum, keep-git-dir, submodules, "
+                    "mtime, fetch-by-commit",
                 )
-    return git
+    return _by_commit(git) if by_commit else git
+
+
+def _by_commit(git: GitUrl) -> GitUrl:
+    """The commit itself instead of the ref, whose history then does not matter."""
+    for commit in (git.checksum, git.ref):
+        if re.fullmatch(_COMMIT, commit):
+            return replace(git, ref=commit)
+    raise PlanError("fetch-by-commit requires a checksum or a commit SHA ref")
 
 
 def _below_root(path: str) -> str:

@@ -6,6 +6,7 @@ import posixpath
 
 from jettison.dockerfile.instructions import Mount, Run
 from jettison.dockerfile.mounts import parse_mount
+from jettison.dockerfile.text import quoted
 from jettison.errors import PlanError
 from jettison.model.span import Span
 from jettison.plan.build import StageBuild
@@ -62,7 +63,7 @@ class _MountPlanner:
     def _target(self, mount: Mount) -> str:
         target = self._absolute(mount.target or "")
         if target == "/":
-            raise PlanError(f"invalid mount target {target!r}", span=self._span)
+            raise PlanError(f"invalid mount target {quoted(target)}", span=self._span)
         return target
 
     def _absolute(self, path: str) -> str:

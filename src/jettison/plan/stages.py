@@ -8,6 +8,7 @@ from graphlib import CycleError, TopologicalSorter
 from msgspec import Struct
 
 from jettison.dockerfile.instructions import Copy, Dockerfile, Instruction, Run, Stage
+from jettison.dockerfile.text import quoted
 from jettison.errors import JettisonError, PlanError
 from jettison.model.platform import Platform, parse_platform
 from jettison.model.reference import parse_reference
@@ -131,7 +132,7 @@ class StageGraph:
         found = self._by_name.get(name.lower())
         if found is None:
             raise PlanError(
-                f"target stage {name!r} could not be found",
+                f"target stage {quoted(name)} could not be found",
                 hint=did_you_mean(name, self.names) or _all_names(self.names),
             )
         return found

@@ -249,6 +249,8 @@ class ImagePlan(Struct, frozen=True, kw_only=True):
     base: ResolvedImage | None
     epoch: int | None = None
     """SOURCE_DATE_EPOCH in seconds, if the build asked for one."""
+    scans: tuple[tuple[str, Step], ...] = ()
+    """What an SBOM describes besides the image, by name: stages and the build context."""
 
 
 class BuildPlan(Struct, frozen=True, kw_only=True):

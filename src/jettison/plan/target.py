@@ -11,13 +11,21 @@ from jettison.errors import InternalError, JettisonError, PlanError
 from jettison.model.platform import Platform
 from jettison.model.source import ImageSource
 from jettison.plan import metadata
-from jettison.plan.args import global_args, predefined_args, proxy_variables, with_epoch
+from jettison.plan.args import (
+    SCAN_CONTEXT,
+    SCAN_STAGE,
+    global_args,
+    predefined_args,
+    proxy_variables,
+    with_epoch,
+)
 from jettison.plan.bases import Base, Bases
 from jettison.plan.build import Shared, StageBuild
 from jettison.plan.checks import Checks
 from jettison.plan.configs import DEFAULT_PATH, for_platform, in_unicode
 from jettison.plan.copies import copy
 from jettison.plan.epoch import resolve_epoch
+from jettison.plan.goformat import go_bool
 from jettison.plan.names import StepNames, counted
 from jettison.plan.options import PlanOptions
 from jettison.plan.runs import run
@@ -105,7 +113,31 @@ class TargetPlanner:
             history=tuple(state.history),
             base=state.base,
             epoch=self._shared.epoch,
+            scans=self._scans(target),
         )
+
+    def _scans(self, target: StageNode) -> tuple[tuple[str, Step], ...]:
+        """The other stages, and the context, whose BUILDKIT_SBOM_SCAN_ arguments ask for it.
+
+        Only the target's own argument speaks for the context (BuildKit, dockerfile2llb).
+        """
+        scans: list[tuple[str, Step]] = []
+        if self._scanned(target, SCAN_CONTEXT) and self._shared.context.step is not None:
+            scans.append(("context", self._shared.context.step))
+        for node in self._graph.closure(target):
+            root = self._states[node].root
+            if node is not target and root is not None and self._scanned(node, SCAN_STAGE):
+                scans.append((_stage_name(node), root))
+        return tuple(scans)
+
+    def _scanned(self, node: StageNode, argument: str) -> bool:
+        """The last value the stage, or one it is based on, gave the argument; else the global."""
+        value = self._shared.global_args.get(argument, "")
+        for arg in self._states[node].args:
+            if arg.key == argument and arg.value is not None:
+                value = arg.value
+        wanted = go_bool(value)
+        return _stage_name(node) in value.split(",") if wanted is None else wanted
 
     def _state_of(self, target: StageNode) -> StageState:
         for node in self._graph.closure(target):
@@ -221,3 +253,7 @@ class TargetPlanner:
             known = self._states.get(source)
             return Tree((known or self._state_of(source)).root)
         return self.bases.tree(source, self._platform, instruction.span)
+
+
+def _stage_name(node: StageNode) -> str:
+    return (node.stage.name or f"stage-{node.index}").lower()

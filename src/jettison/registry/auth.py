@@ -13,7 +13,7 @@ import re
 import threading
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 from urllib.parse import urlencode, urlsplit, urlunsplit
 
 from jettison.errors import AuthError, RegistryError
@@ -22,6 +22,8 @@ from jettison.registry.failures import clean, read_error
 from jettison.registry.hosts import Endpoint, may_be_plain, origin
 
 if TYPE_CHECKING:
+    import httpx
+
     from jettison.registry.transport import Transport
 
 CLIENT_ID = "jettison"
@@ -233,17 +235,27 @@ def fetch_token(
         if offline:
             fields += [("offline_token", "true"), ("client_id", CLIENT_ID)]
         realm = _with_query(realm, fields)
-    response = transport.request(method, realm, headers=headers, content=content)
-    if response.status_code != 200:
-        status = response.status_code
-        said = read_error(response) or f"status {status}"
-        kind = AuthError if status in (400, 401, 403) else RegistryError
-        who = f" for {credential.username!r}" if credential and credential.username else ""
-        raise kind(
-            f"{host}: the token server refuses a token{who}: {said}",
-            hint=f"log in with: jettison login {host}",
-        )
-    return _read_token(transport.read(response, _MAX_TOKEN, f"{host}: token"), host)
+
+    def ask() -> httpx.Response:
+        response = transport.request(method, realm, headers=headers, content=content)
+        if response.status_code != 200:
+            _refused(response, host, credential)
+        return response
+
+    body, _ = transport.whole(ask, _MAX_TOKEN, f"{host}: token")
+    return _read_token(body, host)
+
+
+def _refused(response: httpx.Response, host: str, credential: Credential | None) -> NoReturn:
+    status = response.status_code
+    said = read_error(response)
+    kind = AuthError if status in (400, 401, 403) else RegistryError
+    who = f" for {credential.username!r}" if credential and credential.username else ""
+    text = f"{said} (status {status})" if said else f"status {status}"
+    raise kind(
+        f"{host}: the token server refuses a token{who}: {text}",
+        hint=f"log in with: jettison login {host}",
+    )
 
 
 def _with_query(url: str, fields: list[tuple[str, str]]) -> str:

@@ -13,7 +13,7 @@ from jettison.model.oci import INDEX_TYPES, MANIFEST_TYPES, MAX_DOCUMENT, Descri
 from jettison.model.reference import Reference
 from jettison.registry.config import Anonymous, CredentialSource
 from jettison.registry.documents import check_digest, check_kind, media_type_of
-from jettison.registry.failures import LostConnectionError, StatusError
+from jettison.registry.failures import LostConnectionError, RefusedError, StatusError
 from jettison.registry.hosts import Endpoint, endpoints, origin_endpoint
 from jettison.registry.session import Session
 from jettison.registry.settings import Settings
@@ -49,6 +49,7 @@ class RegistryClient:
         self._credentials = credentials or Anonymous()
         self._sessions: dict[Endpoint, Session] = {}
         self._unreachable: set[Endpoint] = set()
+        self._mirrored: set[tuple[str, str, Digest]] = set()
 
     def __enter__(self) -> RegistryClient:
         return self
@@ -66,7 +67,7 @@ class RegistryClient:
         self.transport.close()
 
     def cancel(self) -> None:
-        """Let nobody wait any longer: waits between attempts end with Cancelled."""
+        """Let nobody wait any longer: what goes on ends with Cancelled; see Transport.cancel."""
         self.transport.cancel()
 
     def resolve(self, reference: Reference) -> Descriptor:
@@ -88,16 +89,26 @@ class RegistryClient:
         def get(session: Session) -> bytes:
             data, _ = _get_manifest(session, descriptor.digest, what)
             check_digest(data, descriptor.digest, what)
+            if len(data) != descriptor.size:
+                raise ImageError(f"{what} has {len(data)} bytes instead of {descriptor.size}")
             check_kind(data, descriptor, what)
             return data
 
         return self._read(reference, get)
 
-    def open_blob(self, reference: Reference, descriptor: Descriptor) -> IO[bytes]:
-        """A stream of a blob of the repository; see stream.BlobStream."""
+    def open_blob(self, reference: Reference, descriptor: Descriptor, offset: int = 0) -> IO[bytes]:
+        """A stream of a blob of the repository from ``offset`` on; see stream.BlobStream."""
         what = f"{reference.repository}: blob {descriptor.digest}"
 
+        key = (reference.host, reference.path, descriptor.digest)
+        suspect = key in self._mirrored
+        opened = 0
+
         def open_at(offset: int) -> httpx.Response:
+            nonlocal opened
+            opened += 1
+            # A blob that breaks off twice, or is asked for anew, is not well kept by its mirror.
+            direct = suspect or opened > 2
             headers = {"Range": f"bytes={offset}-"} if offset else {}
             return self._read(
                 reference,
@@ -109,9 +120,17 @@ class RegistryClient:
                     expect=(200, 206) if offset else (200,),
                     headers=headers,
                 ),
+                direct=direct,
             )
 
-        return io.BufferedReader(BlobStream(descriptor, open_at, self.transport, what), 128 << 10)
+        stream = BlobStream(descriptor, open_at, self.transport, what, offset)
+        if self.has_mirrors(reference):
+            self._mirrored.add(key)
+        return io.BufferedReader(stream, 128 << 10)
+
+    def has_mirrors(self, reference: Reference) -> bool:
+        """Whether reading ``reference`` asks others before the registry itself."""
+        return len(endpoints(reference.host, reference.path, self.settings)) > 1
 
     def has_blob(self, reference: Reference, digest: Digest) -> bool:
         """Whether the repository (the registry itself, not a mirror) has the blob."""
@@ -165,9 +184,13 @@ class RegistryClient:
             if url in seen or len(seen) >= _MAX_PAGES:
                 raise RegistryError(f"{what}: it has no end")
             seen.add(url)
-            response = session.request("GET", url, scopes=[session.scope("pull")], what=what)
+            page = url
+
+            def ask(url: str = page) -> httpx.Response:
+                return session.request("GET", url, scopes=[session.scope("pull")], what=what)
+
+            body, response = self.transport.whole(ask, _MAX_TAGS_PAGE, what)
             following = response.links.get("next", {}).get("url")
-            body = self.transport.read(response, _MAX_TAGS_PAGE, what)
             yield from _tags(body, what)
             url = self.transport.location(url, following) if following else None
 
@@ -183,9 +206,11 @@ class RegistryClient:
             session = self._sessions.setdefault(endpoint, made)
         return session
 
-    def _read(self, reference: Reference, ask: Callable[[Session], T]) -> T:
+    def _read(
+        self, reference: Reference, ask: Callable[[Session], T], *, direct: bool = False
+    ) -> T:
         *mirrors, last = endpoints(reference.host, reference.path, self.settings)
-        for endpoint in mirrors:
+        for endpoint in () if direct else mirrors:
             if endpoint in self._unreachable:
                 continue
             try:
@@ -208,7 +233,7 @@ def _resolve(session: Session, reference: Reference) -> Descriptor:
             what=what,
             headers={"Accept": ACCEPT},
         )
-    except (StatusError, NotFoundError):
+    except (StatusError, NotFoundError, RefusedError):
         pass  # some registries know no HEAD; GET also brings the reason
     else:
         response.close()
@@ -233,19 +258,22 @@ def _from_headers(response: httpx.Response, reference: Reference) -> Descriptor 
         return None
     if reference.digest is not None and digest != reference.digest:
         return None
-    return Descriptor(kind, digest, int(length[:18]))
+    size = int(length[:18])
+    return Descriptor(kind, digest, size) if size else None  # some say 0 of what they do not know
 
 
 def _get_manifest(session: Session, name: str, what: str) -> tuple[bytes, str]:
-    response = session.request(
-        "GET",
-        session.url("manifests", name),
-        scopes=[session.scope("pull")],
-        what=what,
-        headers={"Accept": ACCEPT},
-    )
-    content_type = response.headers.get("Content-Type", "")
-    return session.transport.read(response, MAX_DOCUMENT, what), content_type
+    def ask() -> httpx.Response:
+        return session.request(
+            "GET",
+            session.url("manifests", name),
+            scopes=[session.scope("pull")],
+            what=what,
+            headers={"Accept": ACCEPT},
+        )
+
+    data, response = session.transport.whole(ask, MAX_DOCUMENT, what)
+    return data, response.headers.get("Content-Type", "")
 
 
 def _tags(body: bytes, what: str) -> list[str]:

@@ -136,6 +136,9 @@ def _collect(
         for blob in (document.config, *document.layers):
             contents.blobs.setdefault(blob.digest, blob)
     else:
-        for child in decode(Index, data, name).manifests:
+        children = decode(Index, data, name).manifests
+        if len(children) > MAX_DOCUMENTS:  # said before any of them is read
+            raise ImageError(f"{name} has more than {MAX_DOCUMENTS} manifests")
+        for child in children:
             _collect(read, child, what, contents, depth=depth + 1)
     contents.documents[descriptor.digest] = (descriptor, data)

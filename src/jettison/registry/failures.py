@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, NoReturn
 
 from jettison.errors import AuthError, NotFoundError, RegistryError
@@ -24,12 +25,27 @@ class LostConnectionError(RegistryError):
         self.passing = passing
 
 
-class StatusError(RegistryError):
-    """A registry answered with an error status that is neither 401, 403 nor 404."""
+class RefusedError(AuthError):
+    """A registry answered with 401 or 403, for all that was sent to it."""
 
-    def __init__(self, message: str, *, status: int, hint: str | None = None) -> None:
+
+class StatusError(RegistryError):
+    """A registry answered with an error status that is neither 401, 403 nor 404.
+
+    ``retry_after`` are the seconds that it asks to wait, if it does.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        status: int,
+        hint: str | None = None,
+        retry_after: float | None = None,
+    ) -> None:
         super().__init__(message, hint=hint)
         self.status = status
+        self.retry_after = retry_after
 
 
 def clean(text: str, limit: int = 300) -> str:
@@ -67,6 +83,20 @@ def _one_error(error: object) -> str:
     return ": ".join(part for part in parts if part)
 
 
+def retry_after(text: str | None) -> float | None:
+    """Seconds to wait by a Retry-After header (RFC 9110 section 10.2.3), None without one."""
+    if text is None:
+        return None
+    if text.strip().isdecimal():
+        return float(text.strip()[:9])
+    from email.utils import parsedate_to_datetime
+
+    try:
+        return max(0.0, parsedate_to_datetime(text).timestamp() - time.time())
+    except (ValueError, OverflowError):
+        return None
+
+
 def read_error(response: httpx.Response) -> str:
     """What the body of an error response says; closes the response; never raises."""
     import httpx
@@ -87,23 +117,28 @@ def read_error(response: httpx.Response) -> str:
 def refuse(response: httpx.Response, host: str, what: str) -> NoReturn:
     """Raise the error that ``response`` (an unexpected status) stands for.
 
-    ``what`` names the thing that was asked for, e.g. ``debian:12``.
+    ``what`` names the thing that was asked for, e.g. ``docker.io/library/debian:12``; the message
+    tells the registry's own words and the status.
     """
     status = response.status_code
+    asked = retry_after(response.headers.get("Retry-After"))
     said = read_error(response)
     reason = f"{status} {clean(response.reason_phrase, 40)}".strip()
-    text = f"{what}: {said or reason}"
+    text = f"{said} (status {status})" if said else reason
     if status in (401, 403):
-        raise AuthError(
-            f"{what}: access denied ({said or reason})",
+        raise RefusedError(
+            f"{what}: access denied: {text}",
             hint=f"check the name; if it is right, log in with: jettison login {host}",
         )
     if status == 404:
         raise NotFoundError(
-            f"{what}: not found" + (f" ({said})" if said else ""),
-            hint="check the name and the tag",
+            f"{what}: not found: {text}",
+            hint="check the name and the tag; what is private may look as if it were not there: "
+            f"jettison login {host}",
         )
     hint = None
     if status == 429:
         hint = f"{host} limits how often it may be asked; wait, or log in: jettison login {host}"
-    raise StatusError(f"{text} (status {status})" if said else text, status=status, hint=hint)
+    elif status >= 500:
+        hint = f"the fault is with {host}, or with a proxy before it; try again later"
+    raise StatusError(f"{what}: {text}", status=status, hint=hint, retry_after=asked)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from urllib.parse import quote, urlsplit
 
@@ -37,9 +38,37 @@ def origin_endpoint(host: str, path: str) -> Endpoint:
 
 
 def endpoints(host: str, path: str, settings: Settings) -> tuple[Endpoint, ...]:
-    """Where to read ``host/path`` from, in order: its mirrors, then itself."""
-    found = [_mirror(text, path) for text in settings.mirrors.get(host, ())]
+    """Where to read ``host/path`` from, in order: its mirrors, then itself, or the location that
+    is configured for it.
+
+    Raises RegistryError if the configuration blocks it.
+    """
+    blocked = _longest(settings.blocked, host, path)
+    if blocked is not None:
+        raise RegistryError(
+            f"{host}/{path}: this host's registries.conf blocks {blocked[0]}",
+            hint="ask who administers this host",
+        )
+    found = []
+    mirrored = _longest(settings.mirrors, host, path)
+    if mirrored is not None:
+        found = [_mirror(text, mirrored[1]) for text in settings.mirrors[mirrored[0]]]
+    moved = _longest(settings.locations, host, path)
+    if moved is not None:
+        return (*found, _mirror(settings.locations[moved[0]], moved[1]))
     return (*found, origin_endpoint(host, path))
+
+
+def _longest(prefixes: Iterable[str], host: str, path: str) -> tuple[str, str] | None:
+    """The longest of ``prefixes`` that ``host/path`` begins with, and what follows it."""
+    name = f"{host}/{path}"
+    found: tuple[str, str] | None = None
+    for prefix in sorted(prefixes, key=len):
+        if name.startswith(f"{prefix}/"):
+            found = prefix, name[len(prefix) + 1 :]
+        elif prefix.startswith("*.") and host.endswith(prefix[1:]):
+            found = prefix, path
+    return found
 
 
 def _mirror(text: str, path: str) -> Endpoint:

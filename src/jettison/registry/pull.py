@@ -30,9 +30,10 @@ def pull(
     """Pull ``reference`` into ``sink``: the image for ``platform``, or for None all there is.
 
     Blobs that are there already are not moved; the others are moved in parallel, and checked by
-    the sink. A manifest enters the sink after everything it refers to, and ``record`` is called
-    at the very end with the descriptor, which is also returned: the platform's manifest, or the
-    index. ``observer`` gets a StepProgress of ``step`` for each blob (``part`` is its digest).
+    the sink, which may go on where an earlier pull was cut off. A manifest enters the sink after
+    everything it refers to, and ``record`` is called at the very end with the descriptor, which is
+    also returned: the platform's manifest, or the index. ``observer`` gets a StepProgress of
+    ``step`` for each blob (``part`` is its digest).
 
     Raises NotFoundError, ImageError, AuthError, RegistryError, and what the sink raises.
     """
@@ -42,8 +43,7 @@ def pull(
     def job(blob: Descriptor) -> Job:
         def move(stop: threading.Event) -> None:
             progress = Progress(watcher, step, blob, stop)
-            with client.open_blob(reference, blob) as stream:
-                sink.ingest(stream, digest=blob.digest, size=blob.size, progress=progress)
+            sink.fetch(blob, origin, progress=progress)
 
         return move
 

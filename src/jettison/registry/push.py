@@ -8,13 +8,16 @@ from dataclasses import dataclass, field
 
 from jettison.model.digest import Digest
 from jettison.model.event import Observer, Silent
-from jettison.model.oci import Descriptor
+from jettison.model.oci import FOREIGN_LAYERS, Descriptor
 from jettison.model.reference import Reference
 from jettison.model.resolve import read_document
 from jettison.model.source import BlobSource
 from jettison.registry.client import RegistryClient
 from jettison.registry.documents import Contents, collect
 from jettison.registry.transfer import Job, Progress, run_all
+
+_MOST_MOUNTS = 3
+"""Repositories to try for one blob: each one in vain is a request."""
 
 Origins = Callable[[Digest], Iterable[Reference]]
 """Repositories that are known to have a blob."""
@@ -34,9 +37,10 @@ def push(
 
     Blobs that a repository has already are not moved; those that another repository of the same
     registry has (one of ``references``, or by ``origins``) are mounted from there; the others are
-    uploaded in parallel. Manifests follow, inner ones first; then ``root`` under each tag, so
-    that a tag never names what is not there. ``observer`` gets StepProgress of ``step`` for each
-    blob uploaded (``part`` is its digest). Returns the digest of ``root``.
+    uploaded in parallel. Foreign layers stay where they are. Manifests follow, inner ones first;
+    then ``root`` under each tag, so that a tag never names what is not there. ``observer`` gets
+    StepProgress of ``step`` for each blob uploaded (``part`` is its digest). Returns the digest of
+    ``root``.
 
     Raises NotFoundError if ``source`` lacks a part, ImageError, AuthError or RegistryError.
     """
@@ -80,7 +84,8 @@ class _Push:
 
             return move
 
-        largest_first = sorted(self.contents.blobs.values(), key=lambda blob: -blob.size)
+        ours = (b for b in self.contents.blobs.values() if b.mediaType not in FOREIGN_LAYERS)
+        largest_first = sorted(ours, key=lambda blob: -blob.size)
         run_all(map(job, largest_first), self.client.settings.parallel, self.client.cancel)
 
     def documents(self, repository: Reference, tags: Iterable[str | None]) -> None:
@@ -96,4 +101,4 @@ class _Push:
         """The other repositories of the same registry that have the blob, each once."""
         known = [*self.pushed, *self.origins(digest)]
         same = (r.path for r in known if r.host == repository.host and r.path != repository.path)
-        return list(dict.fromkeys(same))
+        return list(dict.fromkeys(same))[:_MOST_MOUNTS]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from jettison.registry.auth import Authorizer
 from jettison.registry.config import CredentialSource
-from jettison.registry.failures import refuse
+from jettison.registry.failures import LostConnectionError, refuse
 from jettison.registry.hosts import Endpoint, origin
 from jettison.registry.transport import Body, Transport
 
@@ -74,7 +74,12 @@ class Session:
         for last in (False, True):
             sent = self._auth.header(wanted) if ours else None
             full = {**(headers or {}), **({"Authorization": sent} if sent else {})}
-            response = self.transport.request(method, url, headers=full, content=content)
+            try:
+                response = self.transport.request(method, url, headers=full, content=content)
+            except LostConnectionError as error:
+                raise LostConnectionError(
+                    f"{what}: {error.message}", passing=error.passing, hint=error.hint
+                ) from None
             if response.status_code in expect:
                 return response
             # A challenge counts only if it comes from the registry, not from where it led.

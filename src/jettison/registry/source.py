@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from io import BytesIO
 from typing import IO
 
-from jettison.errors import ImageError
+from jettison.errors import ImageError, NotFoundError
 from jettison.model.digest import Digest
 from jettison.model.oci import (
     DOCKER_CONFIG,
+    FOREIGN_LAYERS,
     INDEX_TYPES,
     MANIFEST_TYPES,
     MAX_DOCUMENT,
@@ -21,6 +23,7 @@ from jettison.model.resolve import resolve_image
 from jettison.model.source import ResolvedImage
 from jettison.registry.client import RegistryClient
 from jettison.registry.documents import check_digest
+from jettison.registry.failures import clean
 from jettison.registry.transfer import BlobSink
 
 _MANIFESTS = INDEX_TYPES | MANIFEST_TYPES
@@ -55,7 +58,24 @@ class RepositoryBlobs:
         """
         if descriptor.mediaType in _DOCUMENTS:
             return BytesIO(self.document(descriptor))
-        return self._client.open_blob(self.reference, descriptor)
+        return self.open_blob_from(descriptor, 0)
+
+    def open_blob_from(self, descriptor: Descriptor, offset: int) -> IO[bytes]:
+        """A stream of the blob from ``offset`` on; as `open_blob` otherwise."""
+        try:
+            return self._client.open_blob(self.reference, descriptor, offset)
+        except NotFoundError as error:
+            if descriptor.mediaType not in FOREIGN_LAYERS:
+                raise
+            where = clean(" ".join(descriptor.urls)) or "a place that the manifest does not name"
+            raise NotFoundError(
+                f"{error.message}; it is a foreign layer, which registries need not have",
+                hint=f"it is at {where}; jettison fetches nothing from there",
+            ) from None
+
+    def may_differ(self) -> bool:
+        """Whether there are mirrors: a blob that is opened again comes from the registry itself."""
+        return self._client.has_mirrors(self.reference)
 
     def document(self, descriptor: Descriptor) -> bytes:
         """The bytes of a manifest, index or config, checked."""
@@ -91,12 +111,18 @@ class RegistrySource:
     """Finds images in registries.
 
     With a ``cache`` (the store's blobs), to resolve an image again that has not changed is one
-    HEAD request: its documents are kept there.
+    HEAD request: its documents are kept there. ``note`` is told which repository has which layers.
     """
 
-    def __init__(self, client: RegistryClient, cache: BlobSink | None = None) -> None:
+    def __init__(
+        self,
+        client: RegistryClient,
+        cache: BlobSink | None = None,
+        note: Callable[[Reference, Iterable[Digest]], None] | None = None,
+    ) -> None:
         self._client = client
         self._cache = cache
+        self._note = note
 
     def resolve(self, name: str, platform: Platform) -> ResolvedImage:
         """The image ``name`` stands for now; its ``digest`` is that of the platform's manifest.
@@ -106,4 +132,7 @@ class RegistrySource:
         reference = parse_reference(name)
         descriptor = self._client.resolve(reference)
         origin = RepositoryBlobs(self._client, reference, self._cache, keep=True)
-        return resolve_image(origin, name, descriptor, platform)
+        image = resolve_image(origin, name, descriptor, platform)
+        if self._note is not None:
+            self._note(reference, [layer.digest for layer in image.layers])
+        return image

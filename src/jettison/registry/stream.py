@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import io
 import re
-import time
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from jettison.errors import RegistryError
 from jettison.model.oci import Descriptor
 from jettison.registry.failures import LostConnectionError
-from jettison.registry.transport import Pace, Transport, failed_connection
+from jettison.registry.transport import Transport
 
 if TYPE_CHECKING:
     import httpx
@@ -25,7 +24,8 @@ _RANGE = re.compile(r"^bytes (\d+)-\d+/(?:\d+|\*)$")
 
 
 class BlobStream(io.RawIOBase):
-    """Exactly ``descriptor.size`` bytes, or an error; the digest is the reader's to check.
+    """Exactly the bytes from ``offset`` to ``descriptor.size``, or an error; the digest is the
+    reader's to check.
 
     ``open_at(offset)`` asks for the blob from ``offset`` on; the answer is 206, or 200 with all of
     it from a server that knows no ranges. When the connection is cut, stalls, or ends too early,
@@ -39,17 +39,17 @@ class BlobStream(io.RawIOBase):
         open_at: Callable[[int], httpx.Response],
         transport: Transport,
         what: str,
+        offset: int = 0,
     ) -> None:
         super().__init__()
         self._descriptor = descriptor
         self._open_at = open_at
         self._transport = transport
         self._what = what
-        self._offset = 0
-        self._resumed_at = 0
+        self._offset = offset
+        self._resumed_at = offset
         self._failures = 0
         self._rest = memoryview(b"")
-        self._pace = Pace(transport.settings)
         self._response: httpx.Response | None = None
         self._chunks: Iterator[bytes] = iter(())
         self._begin()
@@ -78,9 +78,9 @@ class BlobStream(io.RawIOBase):
     def _next(self) -> bytes:
         """The next bytes, resuming as often as needed; empty only at the end of the blob."""
         while True:
+            if self._response is None:
+                self._begin()  # that tries several times itself
             try:
-                if self._response is None:
-                    self._begin()
                 chunk = self._read()
             except LostConnectionError as error:
                 self._lost(error)
@@ -91,14 +91,13 @@ class BlobStream(io.RawIOBase):
         import httpx
 
         size = self._descriptor.size
-        began = time.monotonic()
         try:
             chunk = next(self._chunks, b"")
         except httpx.HTTPError as error:
             # A server that closes after the last byte, if not in the proper manner, sent it all.
             if self._offset == size:
                 return b""
-            raise failed_connection(error, str(self._url())) from None
+            raise self._transport.failed(error, str(self._url())) from None
         self._offset += len(chunk)
         if self._offset > size:
             raise RegistryError(
@@ -107,7 +106,6 @@ class BlobStream(io.RawIOBase):
             )
         if not chunk and self._offset < size:
             raise LostConnectionError(f"{self._what}: cut after {self._offset} of {size} bytes")
-        self._pace.moved(len(chunk), time.monotonic() - began, self._what)
         return chunk
 
     def _url(self) -> object:
@@ -126,7 +124,6 @@ class BlobStream(io.RawIOBase):
         self._check_length(response, skip)
         self._response = response
         self._resumed_at = self._offset
-        self._pace = Pace(self._transport.settings)
         self._chunks = _skipping(response.iter_raw(), skip)
 
     def _check_length(self, response: httpx.Response, skip: int) -> None:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 import threading
+from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING
 
 from jettison.errors import RegistryError
 from jettison.registry.hosts import host_name, is_loopback
-from jettison.registry.settings import Settings
+from jettison.registry.settings import Settings, TlsFiles
 
 if TYPE_CHECKING:
     import ssl
@@ -32,6 +34,10 @@ class Trust:
         Raises RegistryError if a file in the host's certificate directory is unusable.
         """
         files = self._files(address)
+        named = self._settings.tls.get(address)
+        if named is not None:
+            base = _unverified() if address in self._settings.insecure else _system()
+            return _add_named(_add(base, files), named)
         if address in self._settings.insecure:
             return _add(_unverified(), files)
         if files:
@@ -79,16 +85,29 @@ def _unverified() -> ssl.SSLContext:
 
 def _add(context: ssl.SSLContext, files: list[str]) -> ssl.SSLContext:
     for file in files:
-        try:
-            if file.endswith(".crt"):
-                context.load_verify_locations(file)
-            elif file.endswith(".cert"):
-                context.load_cert_chain(file, file.removesuffix(".cert") + ".key")
-        except OSError as error:  # ssl.SSLError is one
-            raise RegistryError(
-                f"cannot use the certificate {file}: {error}",
-                hint="*.crt are CAs; a client certificate is a *.cert with its *.key, in PEM",
-            ) from None
+        if file.endswith(".crt"):
+            _try(file, partial(context.load_verify_locations, file))
+        elif file.endswith(".cert"):
+            key = file.removesuffix(".cert") + ".key"
+            _try(file, partial(context.load_cert_chain, file, key))
+    return context
+
+
+def _try(file: str, load: Callable[[], None]) -> None:
+    try:
+        load()
+    except OSError as error:  # ssl.SSLError is one
+        raise RegistryError(
+            f"cannot use the certificate {file}: {error}",
+            hint="*.crt are CAs; a client certificate is a *.cert with its *.key, in PEM",
+        ) from None
+
+
+def _add_named(context: ssl.SSLContext, files: TlsFiles) -> ssl.SSLContext:
+    for authority in files.authorities:
+        _try(authority, partial(context.load_verify_locations, authority))
+    for cert, key in files.pairs:
+        _try(cert, partial(context.load_cert_chain, cert, key))
     return context
 
 

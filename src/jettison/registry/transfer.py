@@ -11,6 +11,7 @@ from jettison.errors import Cancelled
 from jettison.model.digest import Digest
 from jettison.model.event import Observer, StepProgress
 from jettison.model.oci import Descriptor
+from jettison.model.source import BlobSource
 
 Job = Callable[[threading.Event], None]
 """Work for one thread; it looks at the event now and then, and stops when it is set."""
@@ -34,6 +35,16 @@ class BlobSink(Protocol):
         progress: Callable[[int], None] | None = None,
     ) -> object:
         """Keep what ``stream`` gives, if size and digest are right (else ImageError)."""
+        ...
+
+    def fetch(
+        self,
+        descriptor: Descriptor,
+        source: BlobSource,
+        *,
+        progress: Callable[[int], None] | None = None,
+    ) -> None:
+        """Have a blob of ``source`` here, if size and digest are right (else ImageError)."""
         ...
 
 

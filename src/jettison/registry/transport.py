@@ -1,4 +1,4 @@
-"""HTTP for registries: one connection pool per host, retries, guarded redirects.
+"""HTTP for registries: one connection pool per host, retries, guarded redirects, cancelling.
 
 httpx.Client objects are safe to share between threads. Redirects are followed here and not by
 httpx: what is confidential must stay behind, and TLS must not be left.
@@ -6,26 +6,35 @@ httpx: what is confidential must stay behind, and TLS must not be left.
 
 from __future__ import annotations
 
+import os
 import random
 import threading
-import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING
 from urllib.parse import urljoin, urlsplit
 
 from jettison.errors import Cancelled, RegistryError
-from jettison.registry.failures import LostConnectionError, clean
-from jettison.registry.hosts import is_loopback, may_be_plain, origin
+from jettison.registry.failures import LostConnectionError, clean, retry_after
+from jettison.registry.hosts import may_be_plain, origin
+from jettison.registry.proxies import proxy_for
 from jettison.registry.settings import Settings
 from jettison.registry.tls import Trust, speaks_tls
 
 if TYPE_CHECKING:
     import httpx
 
+    from jettison.registry.network import Network
+
 Body = bytes | Iterable[bytes] | None
 
-PASSING_STATUS = frozenset({408, 429, 502, 503, 504})
+PASSING_STATUS = frozenset({408, 429, 500, 502, 503, 504})
 """Statuses after which the same request may succeed a little later."""
+
+_REPEATABLE = frozenset({"GET", "HEAD", "PUT", "POST"})
+"""Methods that may be sent again when nobody knows whether they took effect. A PUT puts the same
+there; a POST begins an upload or asks for a token, and a second one does no harm. A PATCH appends,
+and a registry may have done so already: the uploader asks it first.
+"""
 
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _MAX_REDIRECTS = 10
@@ -42,6 +51,7 @@ class Transport:
         self._clients: dict[tuple[str, str, int], httpx.Client] = {}
         self._schemes: dict[str, str] = {}
         self._cancelled = threading.Event()
+        self._network: Network | None = None
 
     def __enter__(self) -> Transport:
         return self
@@ -57,8 +67,19 @@ class Transport:
             self._clients.clear()
 
     def cancel(self) -> None:
-        """End every wait between attempts, now and from now on, with Cancelled."""
+        """End all that goes on and all that comes with Cancelled: waits between attempts, and
+        reads and writes, whose connections are shut down. Any thread may call it.
+        """
         self._cancelled.set()
+        with self._lock:
+            network = self._network
+        if network is not None:
+            network.cancel()
+
+    def check(self) -> None:
+        """Raise Cancelled once `cancel` was called."""
+        if self._cancelled.is_set():
+            raise Cancelled
 
     def scheme(self, address: str) -> str:
         """``https``, except for a host that may be plain and does not speak TLS."""
@@ -78,10 +99,12 @@ class Transport:
         status says that it may pass. Raises LostConnectionError when that does not help; every
         status is returned, redirects excepted.
         """
-        again = content is None or isinstance(content, bytes)
+        again = method in _REPEATABLE and (content is None or isinstance(content, bytes))
         attempts = self.settings.attempts if again else 1
         for attempt in range(1, attempts + 1):
             asked: float | None = None
+            if self._cancelled.is_set():
+                raise Cancelled
             try:
                 response = self._follow(method, url, dict(headers), content)
             except LostConnectionError as error:
@@ -102,9 +125,25 @@ class Transport:
         twice as long each time, shortened at random so that clients do not return together.
         """
         longest = self.settings.backoff * float(2 ** (attempt - 1))
-        wait = longest * random.uniform(0.5, 1.0) if asked is None else asked
+        wait = longest * random.uniform(0.5, 1.0)
+        if asked is not None:
+            wait = asked + random.uniform(0.0, self.settings.backoff)
         if self._cancelled.wait(min(wait, self.settings.longest_wait)):
             raise Cancelled
+
+    def whole(
+        self, ask: Callable[[], httpx.Response], limit: int, what: str
+    ) -> tuple[bytes, httpx.Response]:
+        """The body of what ``ask`` gives, asked for again when it is cut; raises as `read`."""
+        for attempt in range(1, self.settings.attempts + 1):
+            response = ask()
+            try:
+                return self.read(response, limit, what), response
+            except LostConnectionError:
+                if attempt == self.settings.attempts:
+                    raise
+            self.pause(attempt)
+        raise AssertionError("unreachable")
 
     def read(self, response: httpx.Response, limit: int, what: str) -> bytes:
         """The whole body, of at most ``limit`` bytes; closes the response.
@@ -114,17 +153,14 @@ class Transport:
         import httpx
 
         data = bytearray()
-        pace = Pace(self.settings)
-        began = time.monotonic()
         try:
             for chunk in response.iter_bytes():
                 data += chunk
                 if len(data) > limit:
                     raise RegistryError(f"{what}: the answer is longer than {limit} bytes")
-                began, waited = time.monotonic(), time.monotonic() - began
-                pace.moved(len(chunk), waited, what)
         except httpx.HTTPError as error:
-            raise failed_connection(error, str(response.url)) from None
+            lost = self.failed(error, str(response.url))
+            raise LostConnectionError(f"{what}: {lost.message}", hint=lost.hint) from None
         finally:
             response.close()
         return bytes(data)
@@ -172,83 +208,66 @@ class Transport:
     ) -> httpx.Response:
         import httpx
 
+        self.check()
         client = self._client(url)
         try:
             request = client.build_request(method, url, headers=headers, content=content)
             # Without auth=None a user name in a URL would be sent as credentials.
             return client.send(request, stream=True, auth=None, follow_redirects=False)
         except (httpx.HTTPError, httpx.InvalidURL) as error:
-            raise failed_connection(error, url) from None
+            raise self.failed(error, url) from None
+
+    def failed(self, error: Exception, url: str) -> LostConnectionError:
+        """What an httpx error means; raises Cancelled if it comes of `cancel`."""
+        self.check()
+        return failed_connection(error, url)
 
     def _client(self, url: str) -> httpx.Client:
-        import httpx
-
         key = origin(url)
         with self._lock:
             client = self._clients.get(key)
             if client is None:
-                client = self._clients[key] = httpx.Client(
-                    verify=self._trust.context(_host(url)) if key[0] == "https" else False,
-                    timeout=httpx.Timeout(
-                        self.settings.read_timeout,
-                        connect=self.settings.connect_timeout,
-                        pool=None,
-                    ),
-                    # No limit on connections: whoever holds streams open must not wait for
-                    # a connection that only closing one of them sets free.
-                    limits=httpx.Limits(
-                        max_connections=None, max_keepalive_connections=self.settings.parallel + 2
-                    ),
-                    # Proxies by environment; never for this machine itself (as Go's net/http).
-                    trust_env=not is_loopback(_host(url)),
-                    headers={
-                        "User-Agent": self.settings.user_agent,
-                        # Digests are of the bytes as stored: no compression on the way.
-                        "Accept-Encoding": "identity",
-                    },
-                )
+                client = self._clients[key] = self._make_client(*key, _host(url))
             return client
 
+    def _make_client(self, scheme: str, host: str, port: int, address: str) -> httpx.Client:
+        import httpx
 
-class Pace:
-    """Notices a transfer that does move, but so slowly that it will not end.
+        from jettison.registry.network import Network
 
-    Only time spent waiting for the other side counts, and not what the reader does in between.
-    """
-
-    def __init__(self, settings: Settings) -> None:
-        self._window = settings.read_timeout
-        self._least = settings.slowest * settings.read_timeout
-        self._waited = 0.0
-        self._bytes = 0
-
-    def moved(self, count: int, seconds: float, what: str) -> None:
-        """Note that ``count`` bytes took ``seconds``. Raises LostConnectionError if too few came
-        in the last window.
-        """
-        self._bytes += count
-        self._waited += seconds
-        if self._waited < self._window:
-            return
-        if self._bytes < self._least:
-            raise LostConnectionError(
-                f"{what}: only {self._bytes} bytes came in {self._waited:.1f} seconds"
+        if self._network is None:
+            self._network = Network(self.settings)
+            if self._cancelled.is_set():
+                self._network.cancel()
+        proxy = proxy_for(scheme, host if ":" not in host else f"[{host}]", port, os.environ)
+        try:
+            transport = httpx.HTTPTransport(
+                verify=self._trust.context(address) if scheme == "https" else False,
+                # No limit on connections: whoever holds streams open must not wait for
+                # a connection that only closing one of them sets free.
+                limits=httpx.Limits(
+                    max_connections=None, max_keepalive_connections=self.settings.parallel + 2
+                ),
+                proxy=proxy,
             )
-        self._waited, self._bytes = 0.0, 0
-
-
-def retry_after(text: str | None) -> float | None:
-    """Seconds to wait by a Retry-After header (RFC 9110 section 10.2.3), None without one."""
-    if text is None:
-        return None
-    if text.strip().isdecimal():
-        return float(text.strip()[:9])
-    from email.utils import parsedate_to_datetime
-
-    try:
-        return max(0.0, parsedate_to_datetime(text).timestamp() - time.time())
-    except (ValueError, OverflowError):
-        return None
+        except ImportError:
+            raise RegistryError(
+                "SOCKS proxies are not supported", hint="name an HTTP proxy in HTTPS_PROXY"
+            ) from None
+        # httpcore takes a network backend, but httpx has no way to hand one on.
+        transport._pool._network_backend = self._network
+        return httpx.Client(
+            transport=transport,
+            timeout=httpx.Timeout(
+                self.settings.read_timeout, connect=self.settings.connect_timeout, pool=None
+            ),
+            trust_env=False,
+            headers={
+                "User-Agent": self.settings.user_agent,
+                # Digests are of the bytes as stored: no compression on the way.
+                "Accept-Encoding": "identity",
+            },
+        )
 
 
 def failed_connection(error: Exception, url: str) -> LostConnectionError:

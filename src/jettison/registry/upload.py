@@ -1,4 +1,10 @@
-"""Uploading one blob: mounted from elsewhere, else one streamed PUT, else resumed by PATCH."""
+"""Uploading one blob: mounted from elsewhere, else one streamed PUT, else resumed by PATCH.
+
+One PUT is what all registries know and what is fastest. When it fails, the registry is asked what
+it has; what is missing follows in pieces (distribution spec, "Pushing a blob in chunks"), so that
+the next failure costs one piece at most. A registry that knows no pieces gets the blob as a whole
+again. docker-registry itself forgets an upload in which a request was cut off.
+"""
 
 from __future__ import annotations
 
@@ -14,11 +20,19 @@ from jettison.model.digest import Digest
 from jettison.model.oci import Descriptor
 from jettison.registry.failures import LostConnectionError, StatusError
 from jettison.registry.session import ResendError, Session
+from jettison.registry.transport import PASSING_STATUS
 
 if TYPE_CHECKING:
     import httpx
 
 _CHUNK = 256 << 10
+_PIECE = 16 << 20
+"""Least bytes of one PATCH, once an upload as a whole has failed."""
+_PIECES = 8
+"""PATCHes of a large blob: each one whose answer is lost may cost all that came before."""
+_PASSING = PASSING_STATUS
+_DROPPED = frozenset({404, 416})
+"""Statuses of a registry that lost an upload: it is begun anew."""
 _RANGE = re.compile(r"^(?:bytes=)?0-(\d+)$")
 
 
@@ -46,8 +60,8 @@ def upload(
 ) -> str:
     """Upload a blob that the repository lacks; returns ``mounted`` or ``uploaded``.
 
-    When the connection breaks, the registry is asked how much it has; the rest follows by PATCH,
-    or everything again if it does not say. Raises AuthError, RegistryError, ImageError if the
+    When it breaks off, the registry is asked how much it has; the rest follows, or everything
+    again if it does not say. Raises AuthError, RegistryError, ImageError if the
     source does not have the size it should, and what ``open_source`` and ``progress`` raise.
     """
     return _Upload(session, descriptor, open_source, progress).run(mount_from)
@@ -55,37 +69,70 @@ def upload(
 
 @dataclass
 class _Upload:
+    """``offset`` is what the registry has of the upload at ``location``; ``pieces`` says how the
+    content is sent: None all at once, else in PATCHes of so many bytes.
+    """
+
     session: Session
     descriptor: Descriptor
     open_source: Callable[[], IO[bytes]]
     progress: Callable[[int], None] | None
     location: str = ""
     offset: int = 0
+    pieces: int | None = None
+    whole_only: bool = False
 
     def run(self, mount_from: Sequence[str]) -> str:
         for path in mount_from:
             if self._mount(path):
                 return "mounted"
-        transport = self.session.transport
-        for attempt in range(1, transport.settings.attempts + 1):
+        failures = forgotten = 0
+        while True:
+            before = self.offset
             try:
                 if not self.location:
                     self._begin()
                 self._send()
                 return "uploaded"
             except (LostConnectionError, StatusError, ResendError) as error:
-                if attempt == transport.settings.attempts or not _may_pass(error):
-                    if isinstance(error, ResendError):
-                        raise AuthError(
-                            f"{self._what}: the registry asks for a login again and again"
-                        ) from None
-                    raise
-                if not isinstance(error, ResendError):
-                    transport.pause(attempt)
+                failures = 1 if self.offset > before else failures + 1
+                self._wait(error, max(failures, forgotten))
             if has_blob(self.session, self.descriptor.digest, "pull,push"):
                 return "uploaded"  # only the answer was lost
+            reached = self.offset
             self._ask_offset()
-        raise AssertionError("unreachable")
+            if reached and not self.location:
+                # It forgets what breaks off: then the fewer requests, the better.
+                forgotten += 1
+                self.pieces = None
+
+    def _wait(self, error: LostConnectionError | StatusError | ResendError, failures: int) -> None:
+        """Wait before the next attempt; raises ``error`` if there is to be none."""
+        transport = self.session.transport
+        if self._is_refusal_of_pieces(error):
+            self.pieces, self.whole_only, self.location = None, True, ""
+            return
+        if failures >= transport.settings.attempts or not _may_pass(error):
+            if isinstance(error, ResendError):
+                raise AuthError(
+                    f"{self._what}: the registry asks for a login again and again"
+                ) from None
+            raise error
+        if isinstance(error, ResendError):
+            return
+        asked = error.retry_after if isinstance(error, StatusError) else None
+        if asked is not None and asked > transport.settings.longest_wait:
+            raise error
+        if not self.whole_only:
+            # From now on a failure shall not cost all that was sent before.
+            self.pieces = max(_PIECE, self.descriptor.size // _PIECES, self.pieces or 0)
+        transport.pause(failures, asked)
+
+    def _is_refusal_of_pieces(self, error: Exception) -> bool:
+        """Whether a registry that takes uploads as a whole only said so, in one way or another."""
+        if self.whole_only or self.pieces is None or not isinstance(error, StatusError):
+            return False
+        return (400 <= error.status < 500 and error.status not in _PASSING) or error.status == 501
 
     @property
     def _what(self) -> str:
@@ -133,32 +180,59 @@ class _Upload:
     def _begin(self) -> None:
         url = f"{self.session.url('blobs', 'uploads')}/"
         self.offset = 0
-        self._moved(self._request("POST", url, expect=(202,)), url)
+        answer = self._request("POST", url, expect=(202,))
+        self._moved(answer, url)
+        least = answer.headers.get("OCI-Chunk-Min-Length", "")
+        if self.pieces is not None and least.isdecimal():
+            self.pieces = max(self.pieces, int(least[:12]))
         if not self.location:
             raise RegistryError(f"{self._what}: the registry does not say where to upload to")
 
     def _send(self) -> None:
         """Everything by one PUT; or what is missing by PATCH, and an empty PUT."""
         size = self.descriptor.size
-        headers = {
-            "Content-Type": "application/octet-stream",
-            "Content-Length": str(size - self.offset),
-        }
-        with closing(self._content()) as content:
-            if self.offset == 0:
-                self._request(
-                    "PUT", self._final(), expect=(201, 204), headers=headers, content=content
-                )
+        with self.open_source() as source:
+            _skip(source, self.offset)
+            if self.offset == 0 and (self.pieces is None or size <= self.pieces):
+                self._transfer("PUT", self._final(), source, size)
                 return
-            if self.offset < size:
-                headers["Content-Range"] = f"{self.offset}-{size - 1}"
-                answer = self._request(
-                    "PATCH", self.location, expect=(202, 204), headers=headers, content=content
-                )
+            while self.offset < size:
+                end = min(size, self.offset + (self.pieces or size))
+                answer = self._transfer("PATCH", self.location, source, end)
+                self.offset = end
                 self._moved(answer, self.location)
-        self._request(
+        self._exchange(
             "PUT", self._final(), expect=(201, 204), headers={"Content-Length": "0"}, content=b""
         )
+
+    def _transfer(self, method: str, url: str, source: IO[bytes], end: int) -> httpx.Response:
+        """Send what ``source`` gives next as the bytes from the offset to ``end``."""
+        headers = {
+            "Content-Type": "application/octet-stream",
+            "Content-Length": str(end - self.offset),
+        }
+        if method == "PATCH":
+            headers["Content-Range"] = f"{self.offset}-{end - 1}"
+        with closing(self._content(source, end)) as content:
+            return self._exchange(
+                method, url, expect=(201, 202, 204), headers=headers, content=content
+            )
+
+    def _exchange(
+        self,
+        method: str,
+        url: str,
+        *,
+        expect: tuple[int, ...],
+        headers: dict[str, str],
+        content: bytes | Iterator[bytes],
+    ) -> httpx.Response:
+        """A request of an upload that has begun: 404 means that the registry dropped it."""
+        try:
+            return self._request(method, url, expect=expect, headers=headers, content=content)
+        except NotFoundError as error:
+            self.location = ""
+            raise StatusError(error.message, status=404) from None
 
     def _final(self) -> str:
         parts = urlsplit(self.location)
@@ -166,19 +240,17 @@ class _Upload:
         query = f"{parts.query}&{digest}" if parts.query else digest
         return urlunsplit((parts.scheme, parts.netloc, parts.path, query, ""))
 
-    def _content(self) -> Generator[bytes, None, None]:
-        """The content from the offset on. Raises ImageError if it is too short or too long."""
-        size = self.descriptor.size
-        with self.open_source() as source:
-            position = _skip(source, self.offset)
-            while chunk := source.read(_CHUNK):
-                position += len(chunk)
-                if position > size:
-                    break
-                yield chunk
-                if self.progress is not None:
-                    self.progress(position)
-        if position != size:
+    def _content(self, source: IO[bytes], end: int) -> Generator[bytes, None, None]:
+        """The content from the offset to ``end``. Raises ImageError if ``source`` ends before it,
+        or goes on after the end of the blob.
+        """
+        position, size = self.offset, self.descriptor.size
+        while position < end and (chunk := source.read(min(_CHUNK, end - position))):
+            position += len(chunk)
+            yield chunk
+            if self.progress is not None:
+                self.progress(position)
+        if position != end or (end == size and source.read(1)):
             raise ImageError(f"{self._what}: the blob does not have the {size} bytes it should")
 
     def _ask_offset(self) -> None:
@@ -206,11 +278,13 @@ class _Upload:
 def _may_pass(error: LostConnectionError | StatusError | ResendError) -> bool:
     if isinstance(error, LostConnectionError):
         return error.passing
-    return isinstance(error, ResendError) or error.status in (408, 416, 429) or error.status >= 500
+    return isinstance(error, ResendError) or error.status in _PASSING or error.status in _DROPPED
 
 
-def _skip(source: IO[bytes], count: int) -> int:
-    position = 0
-    while position < count and (chunk := source.read(min(_CHUNK, count - position))):
-        position += len(chunk)
-    return position
+def _skip(source: IO[bytes], count: int) -> None:
+    """Go to the byte ``count`` of a source that was just opened."""
+    if count and source.seekable():
+        source.seek(count)
+        return
+    while count > 0 and (chunk := source.read(min(_CHUNK, count))):
+        count -= len(chunk)

@@ -41,7 +41,14 @@ def examine(
         checks.append(_isolation(isolation))
         checks += _overlay(isolation, store)
         checks += _runtimes(isolation, store)
-    checks += [_cgroups(uid), _seccomp(), _emulators(), _host_ca(environment), _ssh()]
+    checks += [
+        _cgroups(),
+        _limits(entered),
+        _seccomp(),
+        _emulators(),
+        _host_ca(environment),
+        _ssh(),
+    ]
     return [*checks, _space(store)]
 
 
@@ -133,10 +140,11 @@ def _overlay(isolation: Isolation, store: str) -> list[Check]:
             _try_overlay(isolation, directory)
     except (SandboxError, OSError) as error:
         hint = error.hint if isinstance(error, SandboxError) else None
+        good = kind not in ("nfs", "nfs4", "overlay")
         mend = "keep the store on ext4, xfs or btrfs (JETTISON_ROOT)"
         return [
             Check("overlay", False, str(error), hint or mend),
-            Check("store", kind not in ("nfs", "nfs4", "overlay"), f"{store} is on {kind}", mend),
+            Check("store", good, f"{store} is on {kind}", None if good else mend),
         ]
     return [Check("overlay", True, "works"), Check("store", True, f"{store} is on {kind}")]
 
@@ -191,14 +199,28 @@ def _runtimes(isolation: Isolation, store: str) -> list[Check]:
     return checks
 
 
-def _cgroups(uid: int) -> Check:
+def _cgroups() -> Check:
     if cgroups.unified():
         version = "version 2"
     elif cgroups.hybrid():
         version = "version 1 beside version 2 (hybrid)"
     else:
         version = "version 1" if os.path.isdir(cgroups.MOUNT) else "none"
-    return Check("cgroups", True, version + ("" if uid == 0 else "; not used without root"))
+    return Check("cgroups", True, version)
+
+
+def _limits(isolation: Isolation | None) -> Check:
+    """What --memory and the like can limit. Builds do without, so this is never a failure."""
+    rootless = os.getuid() != 0 if isolation is None else isolation.rootless
+    lacks = {n: e for n, e in cgroups.offered(rootless=rootless).items() if e is not None}
+    able = [name for name in cgroups.CONTROLLERS if name not in lacks]
+    detail = f"of {', '.join(able)}" if able else "none"
+    if not lacks:
+        return Check("limits", True, detail)
+    why = {(error.message, error.hint): None for error in lacks.values()}
+    detail = "; ".join([detail, *(message for message, _ in why)])
+    mend = "; ".join({hint: None for _, hint in why if hint})
+    return Check("limits", True, detail, mend or None)
 
 
 def _seccomp() -> Check:

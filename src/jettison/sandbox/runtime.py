@@ -10,13 +10,16 @@ import json
 import os
 import threading
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import Any
 
-from jettison.errors import Cancelled, RunError, SandboxError
+from jettison.errors import Cancelled, OutOfMemoryError, RunError, SandboxError
 from jettison.sandbox import cgroups, spawn
+from jettison.sandbox.group import Group
+from jettison.sandbox.limits import NO_LIMITS, Limits, members, shown
 from jettison.sandbox.program import find_fault
-from jettison.sandbox.spec import ContainerSpec, Host, cgroup_path, runtime_config
+from jettison.sandbox.spec import ContainerSpec, Host, runtime_config
 
 OnOutput = Callable[[int, bytes], None]
 """Receives the stream (1 stdout, 2 stderr) and bytes as they come, in the calling thread."""
@@ -62,14 +65,57 @@ class Runtime:
         them); else its stdin is empty and output goes to ``on_output``.
 
         Raises RunError (status 126 or 127) if the program is missing or cannot be run,
-        SandboxError if the runtime cannot make the container, Cancelled soon after ``cancel``
-        is set; then every process of the container has ended.
+        OutOfMemoryError if it failed because the memory limit had a process killed,
+        SandboxError if the runtime cannot make the container, or limits cannot be had here,
+        Cancelled soon after ``cancel`` is set; then every process of the container has ended.
         """
-        container_id = f"jettison-{os.getpid()}-{os.urandom(4).hex()}"
-        config = runtime_config(spec, self.host, container_id)
+        container_id = f"{cgroups.PREFIX}{os.getpid()}-{os.urandom(4).hex()}"
+        with ExitStack() as stack:
+            group = self._group(spec, container_id)
+            if group is not None:
+                stack.enter_context(group)
+            status = self._run(spec, bundle, container_id, group, (on_output, cancel, inherit))
+            if status != 0 and group is not None and group.ran_out_of_memory():
+                raise OutOfMemoryError(
+                    f"killed: memory limit of {shown(spec.limits.memory)} reached",
+                    status=status if status > 0 else 128 - status,
+                    hint="give it more with --memory",
+                )
+            if status != 0:
+                self._explain(spec, bundle, status)
+        return status
+
+    def _group(self, spec: ContainerSpec, container_id: str) -> Group | None:
+        """The container's cgroup; None where it gets none and needs none."""
+        wanted = bool(spec.cgroup_parent) or spec.limits != NO_LIMITS
+        if not wanted:
+            return Group("", container_id, spec.limits) if self.host.cgroups else None
+        if not self.host.cgroups and not self.host.rootless:
+            raise SandboxError(
+                "limits and cgroup parents need cgroups, and the runtime cannot make any here",
+                hint=f"in a container, give it a {cgroups.MOUNT} that can be written "
+                "(see jettison doctor)",
+            )
+        parent = cgroups.place(
+            spec.limits.controllers, spec.cgroup_parent, rootless=self.host.rootless
+        )
+        _check_cpusets(spec.limits)
+        cgroups.sweep(parent)
+        return Group(parent, container_id, spec.limits)
+
+    def _run(
+        self,
+        spec: ContainerSpec,
+        bundle: str,
+        container_id: str,
+        group: Group | None,
+        how: tuple[OnOutput, threading.Event | None, bool],
+    ) -> int:
+        on_output, cancel, inherit = how
+        config = runtime_config(spec, self.host, None if group is None else group.path)
         _write_config(os.path.join(bundle, "config.json"), config)
         child = spawn.Child(
-            [*self._command(spec, bundle), container_id],
+            [*self._command(bundle, with_cgroup=group is not None), container_id],
             new_pids=True,
             launcher=self.launcher,
             inherit=inherit,
@@ -78,30 +124,21 @@ class Runtime:
         try:
             cancelled = _follow(child, on_output, cancel, inherit)
         except BaseException:
-            self._stop(child, spec, container_id)
+            child.kill()
             raise
         if cancelled:
-            self._stop(child, spec, container_id)
+            child.kill()
             raise Cancelled
         status = child.wait()
         assert status is not None
-        if status != 0:
-            self._explain(spec, bundle, status)
         return status
 
-    def _command(self, spec: ContainerSpec, bundle: str) -> list[str]:
+    def _command(self, bundle: str, *, with_cgroup: bool) -> list[str]:
         words = [self.path, "--root", os.path.join(bundle, "state")]
         words += ["--log", os.path.join(bundle, "log"), "--log-format", "json"]
-        if not self.host.cgroups:
+        if not with_cgroup:
             words += _without_cgroups(self.name)
-        elif spec.cgroup_parent.endswith(":"):
-            words.append("--systemd-cgroup")
         return [*words, "run", "--bundle", bundle]
-
-    def _stop(self, child: spawn.Child, spec: ContainerSpec, container_id: str) -> None:
-        child.kill()
-        if self.host.cgroups:
-            cgroups.remove(cgroup_path(spec.cgroup_parent, container_id))
 
     def _explain(self, spec: ContainerSpec, bundle: str, status: int) -> None:
         """Raise if the non-zero ``status`` is the runtime's and not the command's."""
@@ -119,6 +156,18 @@ class Runtime:
             if fault is not None:
                 raise RunError(fault.message, status=fault.status, hint=fault.hint)
         raise SandboxError(f"{self.name} cannot run the container: {message}")
+
+
+def _check_cpusets(limits: Limits) -> None:
+    """Raise if a cpuset names what this host has not."""
+    for kind, wanted in (("cpu", limits.cpuset_cpus), ("node", limits.cpuset_mems)):
+        if not wanted:
+            continue
+        with open(f"/sys/devices/system/{kind}/online", encoding="ascii") as file:
+            there = file.read().strip()
+        if not members(wanted) <= members(there):
+            what = "processors" if kind == "cpu" else "memory nodes"
+            raise SandboxError(f"cpuset {wanted}: this host has the {what} {there} only")
 
 
 def _write_config(path: str, config: dict[str, Any]) -> None:

@@ -8,12 +8,12 @@ daemon); ``none`` is a network of its own that holds only the loopback interface
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from typing import Any
 
 from jettison.errors import SandboxError
 from jettison.sandbox import capabilities, seccomp
+from jettison.sandbox.limits import NO_LIMITS, Limits
 
 NETWORKS = ("default", "none", "host")
 _SHM_BYTES = 64 << 20
@@ -57,29 +57,12 @@ class Mount:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
-    """Resource limits of a container; 0 or empty is none.
-
-    Bytes for memory (``memory_swap`` is memory and swap together, -1 unlimited), microseconds for
-    ``cpu_quota`` per ``cpu_period``, lists like ``0-2,4`` for the cpusets.
-    """
-
-    memory: int = 0
-    memory_swap: int = 0
-    cpu_shares: int = 0
-    cpu_quota: int = 0
-    cpu_period: int = 0
-    cpuset_cpus: str = ""
-    cpuset_mems: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class ContainerSpec:
     """What runs, as whom, with what.
 
     ``rootfs`` is the mounted root on the host. ``ulimits`` are (name, soft, hard), -1 for
     unlimited; ``extra_hosts`` (name, address) for /etc/hosts; ``shm_size`` bytes, 0 for 64 MiB;
-    ``cgroup_parent`` a cgroup path, or ``NAME.slice:PREFIX:`` for systemd's.
+    ``cgroup_parent`` the path of a cgroup.
     """
 
     args: tuple[str, ...]
@@ -98,7 +81,7 @@ class ContainerSpec:
     terminal: bool = False
     extra_hosts: tuple[tuple[str, str], ...] = ()
     cgroup_parent: str = ""
-    limits: Limits = Limits()
+    limits: Limits = NO_LIMITS
     read_only_root: bool = False
 
 
@@ -106,7 +89,8 @@ class ContainerSpec:
 class Host:
     """What of the host decides how a container is set up.
 
-    ``rootless``, ``single_id``: see `namespace.Isolation`. ``cgroups``: the runtime can make them.
+    ``rootless``, ``single_id``: see `namespace.Isolation`. ``cgroups``: the runtime makes one for
+    every container (else only for those with limits, where `cgroups.place` finds one).
     ``unified``: they are cgroup version 2. ``capabilities``: what this process can give.
     ``architecture``: OCI name. ``seccomp``: the kernel filters system calls.
     """
@@ -120,11 +104,11 @@ class Host:
     seccomp: bool = True
 
 
-def runtime_config(spec: ContainerSpec, host: Host, container_id: str) -> dict[str, Any]:
-    """The runtime's config.json for ``spec``.
+def runtime_config(spec: ContainerSpec, host: Host, cgroup: str | None = None) -> dict[str, Any]:
+    """The runtime's config.json for ``spec``, with the container in ``cgroup``, None for none.
 
-    Raises SandboxError for what cannot be had on this host: a limit or parent without cgroups,
-    a user other than root where one id is mapped, an unknown ulimit or network.
+    Raises SandboxError for what cannot be had on this host: a user other than root where one id
+    is mapped, an unknown ulimit or network.
     """
     _check(spec, host)
     config: dict[str, Any] = {
@@ -132,8 +116,8 @@ def runtime_config(spec: ContainerSpec, host: Host, container_id: str) -> dict[s
         "process": _process(spec, host),
         "root": {"path": spec.rootfs, "readonly": spec.read_only_root},
         "hostname": spec.hostname,
-        "mounts": _mounts(spec, host),
-        "linux": _linux(spec, host, container_id),
+        "mounts": _mounts(spec, host, cgroup),
+        "linux": _linux(spec, host, cgroup),
     }
     return config
 
@@ -149,11 +133,6 @@ def _check(spec: ContainerSpec, host: Host) -> None:
         raise SandboxError(
             f"cannot run as user {spec.uid}:{spec.gid}: only one user id is mapped",
             hint="give this user ids in /etc/subuid and /etc/subgid (see jettison doctor)",
-        )
-    if not host.cgroups and (spec.cgroup_parent or spec.limits != Limits()):
-        raise SandboxError(
-            "a cgroup parent and limits of memory or CPU need cgroups, which are not available "
-            + ("to a user other than root" if host.rootless else "here")
         )
     for name, _soft, _hard in spec.ulimits:
         if name.lower() not in _RLIMITS:
@@ -188,7 +167,7 @@ def _process(spec: ContainerSpec, host: Host) -> dict[str, Any]:
     return process
 
 
-def _mounts(spec: ContainerSpec, host: Host) -> list[dict[str, Any]]:
+def _mounts(spec: ContainerSpec, host: Host, cgroup: str | None) -> list[dict[str, Any]]:
     still = ("nosuid", "noexec", "nodev")
     terminal_group = () if host.single_id else ("gid=5",)
     mounts = [
@@ -218,7 +197,7 @@ def _mounts(spec: ContainerSpec, host: Host) -> list[dict[str, Any]]:
         _sys(spec, host),
     ]
     access = "rw" if spec.insecure else "ro"
-    if host.cgroups:
+    if cgroup is not None:
         mounts.append(
             Mount(
                 target="/sys/fs/cgroup",
@@ -249,15 +228,16 @@ def _sys(spec: ContainerSpec, host: Host) -> Mount:
     return Mount(target="/sys", type="sysfs", source="sysfs", options=options)
 
 
-def _linux(spec: ContainerSpec, host: Host, container_id: str) -> dict[str, Any]:
+def _linux(spec: ContainerSpec, host: Host, cgroup: str | None) -> dict[str, Any]:
     kinds = ["pid", "ipc", "uts", "mount"]
     if spec.network == "none":
         kinds.append("network")
-    if host.cgroups and host.unified:
+    if cgroup is not None and host.unified:
         kinds.append("cgroup")
     linux: dict[str, Any] = {"namespaces": [{"type": kind} for kind in kinds]}
     if not spec.insecure:
-        linux["maskedPaths"] = [*_MASKED, *(["/sys/fs/cgroup"] if host.rootless else [])]
+        hosts_groups = ["/sys/fs/cgroup"] if host.rootless and cgroup is None else []
+        linux["maskedPaths"] = [*_MASKED, *hosts_groups]
         linux["readonlyPaths"] = list(_READ_ONLY)
         if host.seccomp:
             linux["seccomp"] = seccomp.profile(capabilities.DEFAULT, host.architecture)
@@ -266,36 +246,14 @@ def _linux(spec: ContainerSpec, host: Host, container_id: str) -> dict[str, Any]
             {"path": path, "type": kind, "major": major, "minor": minor, "fileMode": 0o666}
             for path, kind, major, minor in _INSECURE_DEVICES
         ]
-    if host.cgroups:
-        linux["cgroupsPath"] = cgroup_path(spec.cgroup_parent, container_id)
-        linux["resources"] = _resources(spec)
+    if cgroup is not None:
+        linux["cgroupsPath"] = cgroup
+        linux["resources"] = {"devices": _devices(spec), **spec.limits.resources()}
     return linux
 
 
-def cgroup_path(parent: str, container_id: str) -> str:
-    """Where the container's cgroup is; ``NAME.slice:PREFIX:`` asks systemd for it."""
-    if ".slice" in parent and parent.endswith(":"):
-        return parent + container_id
-    return os.path.join("/", parent, "jettison", container_id)
-
-
-def _resources(spec: ContainerSpec) -> dict[str, Any]:
-    """Devices: the runtime's default ones only, or all for an insecure container."""
-    devices: list[dict[str, Any]] = [{"allow": False, "access": "rwm"}]
+def _devices(spec: ContainerSpec) -> list[dict[str, Any]]:
+    """Access to the runtime's default devices only, or to all for an insecure container."""
     if spec.insecure:
-        devices = [{"allow": True, "type": kind, "access": "rwm"} for kind in ("c", "b")]
-    limits = spec.limits
-    resources: dict[str, Any] = {"devices": devices}
-    memory = {"limit": limits.memory, "swap": limits.memory_swap}
-    cpu = {
-        "shares": limits.cpu_shares,
-        "quota": limits.cpu_quota,
-        "period": limits.cpu_period,
-        "cpus": limits.cpuset_cpus,
-        "mems": limits.cpuset_mems,
-    }
-    for name, values in (("memory", memory), ("cpu", cpu)):
-        given = {key: value for key, value in values.items() if value}
-        if given:
-            resources[name] = given
-    return resources
+        return [{"allow": True, "type": kind, "access": "rwm"} for kind in ("c", "b")]
+    return [{"allow": False, "access": "rwm"}]

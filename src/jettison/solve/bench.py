@@ -33,6 +33,7 @@ from jettison.solve.trees import Trees
 from jettison.store.faults import full_disk
 
 if TYPE_CHECKING:
+    from jettison.solve.imported import Imported
     from jettison.solve.remote import Remotes
     from jettison.solve.running import CommandRunner
     from jettison.solve.solver import SnapshotOf
@@ -58,6 +59,7 @@ class Bench:
         rootless: bool,
         runner: Callable[[Bench], CommandRunner],
         remotes: Callable[[], Remotes],
+        imported: Imported | None = None,
     ) -> None:
         self.store = store
         self.trees = trees
@@ -67,6 +69,7 @@ class Bench:
         self._rootless = rootless
         self._make_runner = runner
         self._make_remotes = remotes
+        self._imported = imported
         self._runner: CommandRunner | None = None
         self._remotes: Remotes | None = None
         self._lock = threading.Lock()
@@ -92,6 +95,14 @@ class Bench:
 
     def unpacked(self, snapshot: Snapshot) -> bool:
         return not self.store.layers.missing(snapshot)
+
+    def lazy(self, snapshot: Snapshot) -> bool:
+        return self._imported is not None and self._imported.lazy(snapshot)
+
+    def fetch(self, snapshot: Snapshot, vertex: str) -> bool:
+        if self._imported is None:
+            return self.unpacked(snapshot)
+        return self._imported.fetch(snapshot, vertex)
 
     def alone(self, key: str, waiting: Callable[[], None]) -> AbstractContextManager[None]:
         return self.store.key_locks.hold(key, waiting)
@@ -181,16 +192,24 @@ class Bench:
 
 
 class StoreRecords:
-    """The store's cache as `lookup.Records`."""
+    """The store's cache as `lookup.Records`, and behind it the caches that were imported.
 
-    def __init__(self, store: Store) -> None:
+    What only those have is not put into the store: it may be gone tomorrow.
+    """
+
+    def __init__(self, store: Store, imported: Imported | None = None) -> None:
         self._cache = store.cache
+        self._imported = imported
 
     def get(self, key: str) -> Snapshot | None:
         record = self._cache.get(key)
-        return None if record is None else record.layers
+        if record is not None:
+            return record.layers
+        return None if self._imported is None else self._imported.get(key)
 
     def put(self, key: str, layers: Snapshot, *, name: str, parts: bytes = b"") -> None:
+        if self._imported is not None and self._imported.lazy(layers):
+            return
         self._cache.put(key, layers, description=name, parts=parts)
 
     def earlier(self, key: str, name: str) -> tuple[bool, list[bytes]]:

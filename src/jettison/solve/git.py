@@ -12,6 +12,8 @@ from jettison.errors import NotFoundError, PathError, StepError
 from jettison.fs.confine import resolve_beneath
 
 _COMMIT = re.compile(r"^[0-9a-f]{40}(?:[0-9a-f]{24})?$")
+_SSH = "ssh -o BatchMode=yes -o StrictHostKeyChecking=accept-new"
+"""Nobody is there to ask: a host seen for the first time is trusted, a changed key is not."""
 _TIMEOUT = 1800.0  # seconds for one git command
 
 
@@ -24,7 +26,7 @@ class Repository:
     def __init__(self, url: str, environ: Mapping[str, str]) -> None:
         self.url = url
         self._environ = dict(environ, GIT_TERMINAL_PROMPT="0", LC_ALL="C")
-        self._environ.setdefault("GIT_SSH_COMMAND", "ssh -o BatchMode=yes")
+        self._environ.setdefault("GIT_SSH_COMMAND", _SSH)
 
     def commit_of(self, ref: str) -> str:
         """The commit ``ref`` names now: a branch, a tag, a full ref or a commit ("": HEAD).

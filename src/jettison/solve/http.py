@@ -5,7 +5,7 @@ from __future__ import annotations
 import email.utils
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import IO, Protocol
+from typing import IO, Any, Protocol
 
 from msgspec import Struct
 
@@ -34,11 +34,11 @@ class Answer(Struct, frozen=True):
 
 
 @contextmanager
-def fetch(url: str, *, etag: str = "", token: str = "") -> Iterator[Answer]:
+def fetch(url: str, *, etag: str = "", authorization: str = "") -> Iterator[Answer]:
     """GET ``url``; with ``etag`` the answer may be "not modified".
 
-    Redirects are followed (credentials are dropped on the way to another host, as urllib does
-    not send them on). Raises NotFoundError for 404, StepError for any other failure.
+    ``authorization`` is the value of that header, and is sent on redirects only to the same host.
+    Raises NotFoundError for 404, StepError for any other failure.
     """
     import http.client
     import ssl
@@ -48,11 +48,22 @@ def fetch(url: str, *, etag: str = "", token: str = "") -> Iterator[Answer]:
     request = urllib.request.Request(url, headers={"User-Agent": f"jettison/{__version__}"})
     if etag:
         request.add_header("If-None-Match", etag)
-    if token:
-        request.add_unredirected_header("Authorization", f"Bearer {token}")
-    context = ssl.create_default_context() if url.startswith("https:") else None
+    if authorization:
+        request.add_unredirected_header("Authorization", authorization)
+
+    class Redirects(urllib.request.HTTPRedirectHandler):
+        def redirect_request(self, *args: Any) -> urllib.request.Request | None:
+            new = super().redirect_request(*args)
+            if new is not None and authorization and new.host == request.host:
+                new.add_unredirected_header("Authorization", authorization)
+            return new
+
+    handlers: list[urllib.request.BaseHandler] = [Redirects()]
     try:
-        response = urllib.request.urlopen(request, timeout=_TIMEOUT, context=context)
+        if url.startswith("https:"):
+            tls = ssl.create_default_context()
+            handlers.append(urllib.request.HTTPSHandler(context=tls))
+        response = urllib.request.build_opener(*handlers).open(request, timeout=_TIMEOUT)
     except urllib.error.HTTPError as error:
         with error:
             if error.code == 304:

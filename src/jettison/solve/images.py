@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import threading
 import time
-from typing import TYPE_CHECKING, Protocol
+from typing import IO, TYPE_CHECKING, Protocol
 
 from jettison.errors import Cancelled, ImageError
 from jettison.model.digest import Digest, chain_id
@@ -102,38 +102,66 @@ class ImageUnpacker:
             self._stop_if_cancelled()
             self._observer.emit(StepProgress(vertex, blob.digest, done, blob.size))
 
-        with self._store.key_locks.hold(f"blob {blob.digest}", self._stop_if_cancelled):
-            if blobs.has(blob.digest, blob.size):
-                return
-            with image.origin.open_blob(blob) as stream:
-                blobs.ingest(stream, digest=blob.digest, size=blob.size, progress=progress)
+        blobs.fetch(blob, image.origin, progress=progress)
 
     def _stop_if_cancelled(self) -> None:
         if self._cancel.is_set():
             raise Cancelled
 
     def _unpack_layer(self, image: ResolvedImage, number: int, ids: Snapshot) -> None:
-        from jettison.fs.decompress import open_decompressed
-        from jettison.fs.layer import unpack_layer
-        from jettison.fs.stack import Stack
+        with self._store.blobs.open_blob(image.layers[number]) as blob:
+            unpack_verified(
+                self._store,
+                blob,
+                ids[number],
+                ids[:number],
+                image.diff_ids[number],
+                self._xattr_prefix,
+                self._cancel,
+                f"layer {number + 1} of {image.name}",
+            )
 
-        began = time.monotonic()
-        layers = self._store.layers
-        below = Stack([str(layers.path(layer)) for layer in ids[:number]])
-        with (
-            layers.staging() as staging,
-            self._store.blobs.open_blob(image.layers[number]) as blob,
-        ):
-            reader = _Hashing(open_decompressed(blob), self._cancel)
-            unpack_layer(reader, str(staging.upper), below, xattr_prefix=self._xattr_prefix)
-            reader.drain()
-            if reader.digest() != image.diff_ids[number]:
-                raise ImageError(
-                    f"layer {number + 1} of {image.name} is {reader.digest()}, not "
-                    f"{image.diff_ids[number]} as its config says"
-                )
-            seconds = time.monotonic() - began
-            layers.commit(staging, ids[number], diff_id=image.diff_ids[number], seconds=seconds)
+
+def unpack_verified(
+    store: Store,
+    blob: IO[bytes],
+    layer: str,
+    below: Snapshot,
+    diff_id: Digest,
+    xattr_prefix: str,
+    cancel: threading.Event,
+    what: str,
+    created: float | None = None,
+) -> None:
+    """Unpack a blob as ``layer``, which lies on the unpacked layers ``below``.
+
+    Raises ImageError, and keeps nothing, if it does not have the ``diff_id`` that was promised.
+    """
+    from jettison.fs.decompress import open_decompressed
+    from jettison.fs.layer import unpack_layer
+    from jettison.fs.stack import Stack
+
+    began = time.monotonic()
+    layers = store.layers
+    lower = Stack([str(layers.path(each)) for each in below])
+    with layers.staging() as staging:
+        reader = _Hashing(open_decompressed(blob), cancel)
+        unpack_layer(reader, str(staging.upper), lower, xattr_prefix=xattr_prefix)
+        reader.drain()
+        if reader.digest() != diff_id:
+            raise ImageError(f"{what} is {reader.digest()}, not {diff_id} as it should be")
+        seconds = time.monotonic() - began
+        layers.commit(staging, layer, diff_id=diff_id, created=created, seconds=seconds)
+
+
+def verify(blob: IO[bytes], diff_id: Digest, cancel: threading.Event, what: str) -> None:
+    """Raise ImageError or ArchiveError unless a blob is a layer with this ``diff_id``."""
+    from jettison.fs.decompress import open_decompressed
+
+    reader = _Hashing(open_decompressed(blob), cancel)
+    reader.drain()
+    if reader.digest() != diff_id:
+        raise ImageError(f"{what} is {reader.digest()}, not {diff_id} as it should be")
 
 
 class Readable(Protocol):

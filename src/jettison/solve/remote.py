@@ -5,16 +5,18 @@ from __future__ import annotations
 import json
 import os
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from jettison.errors import Cancelled, StepError
 from jettison.model.digest import Digest
 from jettison.model.event import Observer, StepProgress
 from jettison.plan.steps import Git, Http
+from jettison.solve.access import Access
 from jettison.solve.keys import key_of
 
 if TYPE_CHECKING:
+    from jettison.solve.git import Repository
     from jettison.solve.http import Answer
     from jettison.store.store import Store
 
@@ -32,13 +34,13 @@ class Remotes:
         environ: Mapping[str, str],
         observer: Observer,
         cancel: threading.Event,
-        secret: Callable[[str], bytes | None],
+        access: Access,
     ) -> None:
         self._store = store
         self._environ = environ
         self._observer = observer
         self._cancel = cancel
-        self._secret = secret
+        self._access = access
         self._files: dict[str, _Download] = {}
         self._commits: dict[Git, str] = {}
 
@@ -69,9 +71,7 @@ class Remotes:
         if isinstance(step, Http):
             self._place(step, directory)
             return
-        from jettison.solve.git import Repository
-
-        commit = Repository(step.url, self._environ).checkout(
+        commit = self._repository(step).checkout(
             self._commit(step),
             step.ref,
             directory,
@@ -82,11 +82,14 @@ class Remotes:
         if step.checksum and not commit.startswith(step.checksum):
             raise StepError(f"expected checksum to match {step.checksum}, got {commit}")
 
-    def _commit(self, step: Git) -> str:
+    def _repository(self, step: Git) -> Repository:
         from jettison.solve.git import Repository
 
+        return Repository(step.url, self._access.git(step.url, self._environ))
+
+    def _commit(self, step: Git) -> str:
         if step not in self._commits:
-            self._commits[step] = Repository(step.url, self._environ).commit_of(step.ref)
+            self._commits[step] = self._repository(step).commit_of(step.ref)
         return self._commits[step]
 
     def _place(self, step: Http, directory: str) -> None:
@@ -110,7 +113,8 @@ class Remotes:
             old = None
         if old is not None and step.checksum == old.digest:
             return old  # named by its digest: no need to ask
-        with fetch(step.url, etag=old.etag if old else "", token=self._token(step.url)) as answer:
+        etag = old.etag if old else ""
+        with fetch(step.url, etag=etag, authorization=self._access.http(step.url)) as answer:
             if answer.body is None and old is not None:
                 return old
             new = self._ingest(step.url, answer)
@@ -130,17 +134,6 @@ class Remotes:
             save(answer, writer, progress)
             blob = writer.commit()
         return _Download(blob.digest, answer.etag, answer.modified)
-
-    def _token(self, url: str) -> str:
-        """The secret HTTP_AUTH_TOKEN_<host>, as BuildKit names it, or HTTP_AUTH_TOKEN."""
-        from urllib.parse import urlsplit
-
-        host = urlsplit(url).hostname or ""
-        for name in (f"HTTP_AUTH_TOKEN_{host}", "HTTP_AUTH_TOKEN"):
-            value = self._secret(name)
-            if value is not None:
-                return value.decode("ascii", "replace").strip()
-        return ""
 
 
 class _Download:

@@ -16,7 +16,7 @@ from typing import IO, TYPE_CHECKING
 
 from msgspec import Struct
 
-from jettison.errors import Cancelled, RunError, StepError
+from jettison.errors import Cancelled, OutOfMemoryError, RunError, StepError
 from jettison.model.event import Observer, StepLog
 from jettison.plan.steps import (
     BindMount,
@@ -38,6 +38,7 @@ from jettison.sandbox.container import (
     TreeBind,
     run_in,
 )
+from jettison.sandbox.limits import Limits
 from jettison.sandbox.runtime import OnOutput, discard_output
 from jettison.sandbox.spec import ContainerSpec
 from jettison.solve.copying import copy_directory
@@ -64,11 +65,14 @@ class Grants(Struct, frozen=True):
 
     ``secret(id)`` is a secret's value, ``agent(id)`` the path of an ssh agent's socket; None if
     the build was given none of that id. ``ca_bundle`` is the host's, if it is to be shown.
+    ``limits`` bound each step by itself. All this is no part of what a step is (for limits as in
+    BuildKit, where they are metadata of a vertex).
     """
 
     secret: Callable[[str], bytes | None]
     agent: Callable[[str], str | None]
     ca_bundle: str | None = None
+    limits: Limits = Limits()
 
 
 OnFailure = Callable[[str, RunError, Callable[[], int]], None]
@@ -134,16 +138,21 @@ class CommandRunner:
     def _command(
         self, step: Run, contain: Callable[..., int], spec: ContainerSpec, output: _Output
     ) -> None:
-        status = contain(spec, on_output=output)
+        killed, hint = "", _foreign(step)
+        try:
+            status = contain(spec, on_output=output)
+        except OutOfMemoryError as error:
+            status, killed, hint = error.status, f" ({error.message})", error.hint
         if self._cancel.is_set():
             raise Cancelled
         if status:
             raise RunError(
-                f"process {_quoted(step)} did not complete successfully: exit code: {status}",
+                f"process {_quoted(step)} did not complete successfully: exit code: {status}"
+                + killed,
                 status=status,
                 tail=output.tail(),
                 log=output.name,
-                hint=self._full() or _foreign(step),
+                hint=self._full() or hint,
             )
 
     def _full(self) -> str | None:
@@ -201,6 +210,7 @@ class CommandRunner:
             ulimits=tuple((u.name, u.soft, u.hard) for u in step.ulimits),
             extra_hosts=step.extra_hosts,
             cgroup_parent=step.cgroup_parent,
+            limits=self._grants.limits,
         )
 
     def _mounts(

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from jettison.fs.contenthash import list_files
-from jettison.fs.context import ContextTree
+from jettison.fs.follow import followed
 from jettison.fs.select import Selection, select
 from jettison.fs.stack import Stack
 from jettison.fs.tree import Tree
+from jettison.plan.ancestors import ancestors
 from jettison.plan.steps import BindMount, CacheMount, Copy, Local, PathSource, Step
+from jettison.solve.graph import readers
 from jettison.solve.keys import Reader
 from jettison.solve.lookup import Snapshot
 
@@ -24,7 +26,7 @@ class Trees:
     is taken as it was when it was first looked at.
     """
 
-    def __init__(self, store: Store, contexts: Mapping[str, ContextTree]) -> None:
+    def __init__(self, store: Store, contexts: Mapping[str, Tree]) -> None:
         self._store = store
         self._contexts = contexts
         self._stacks: dict[Snapshot, Stack] = {}
@@ -32,7 +34,7 @@ class Trees:
         self._listings: dict[str, str] = {}
         self._lock = threading.Lock()
 
-    def context(self, name: str) -> ContextTree:
+    def context(self, name: str) -> Tree:
         return self._contexts[name]
 
     def stack(self, layers: Snapshot) -> Stack:
@@ -83,6 +85,17 @@ class Trees:
             )
         assert isinstance(reader, BindMount | CacheMount)
         return select(tree, reader.source, wildcard=False, parents=False, exclude=())
+
+
+def as_named(contexts: Mapping[str, Tree], roots: Iterable[Step]) -> dict[str, Tree]:
+    """Of each build context what the steps behind ``roots`` name, see `followed`."""
+    paths: dict[str, set[str]] = {name: set() for name in contexts}
+    for step in ancestors(roots):
+        for reader, source in readers(step):
+            if isinstance(source, Local) and reader is not None:
+                path = reader.path if isinstance(reader, PathSource) else reader.source
+                paths[source.name].add(path)
+    return {name: followed(tree, paths[name]) for name, tree in contexts.items()}
 
 
 def _copy_options(step: Step) -> tuple[bool, tuple[str, ...]]:

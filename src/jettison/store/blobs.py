@@ -13,8 +13,10 @@ from typing import IO, NamedTuple, Protocol
 from jettison.errors import ImageError, NotFoundError
 from jettison.model.digest import Digest, algorithm_of, hex_of, parse_digest, sha256_digest
 from jettison.model.oci import Descriptor
+from jettison.model.source import BlobSource, ResumableSource
 from jettison.store.faults import store_faults
 from jettison.store.lease import Leases, blob_mark
+from jettison.store.partial import Partial
 from jettison.store.paths import Paths
 from jettison.store.staging import Staging
 
@@ -102,11 +104,65 @@ class Blobs:
         end there are fewer, or they do not have ``digest``.
         """
         with self.writer(digest=digest, size=size) as writer:
-            while data := stream.read(_CHUNK):
-                writer.write(data)
-                if progress is not None:
-                    progress(writer.written)
+            _copy(stream, writer, progress)
             return writer.commit()
+
+    def fetch(
+        self,
+        descriptor: Descriptor,
+        source: BlobSource,
+        *,
+        progress: Callable[[int], None] | None = None,
+    ) -> None:
+        """Have a blob of ``source`` here.
+
+        Somebody else who fetches it already, in this process or another, is waited for. What
+        arrives before a failure is kept, and the next fetch goes on from there if the source can
+        (`ResumableSource`). ``progress`` is told the bytes that are here, also while waiting;
+        what it raises ends the fetch. Raises ImageError if the bytes are not those of the
+        descriptor (then none are kept), and what the source raises.
+        """
+        digest = parse_digest(descriptor.digest)
+
+        def waiting() -> None:
+            if progress is not None:
+                progress(0)
+
+        with self._staging.partial(digest, waiting) as partial:
+            if self.has(digest) and self.size(digest) == descriptor.size:
+                partial.drop()
+                return
+            if not isinstance(source, ResumableSource):
+                partial.clear()
+            may_repeat = isinstance(source, ResumableSource) and source.may_differ()
+            may_repeat |= partial.size > 0
+            try:
+                self._download(partial, descriptor, source, progress)
+            except ImageError:
+                if not may_repeat:
+                    raise
+                # What was kept may have been spoilt (by a crash of the machine), or a mirror lies.
+                self._download(partial, descriptor, source, progress)
+
+    def _download(
+        self,
+        partial: Partial,
+        descriptor: Descriptor,
+        source: BlobSource,
+        progress: Callable[[int], None] | None,
+    ) -> None:
+        writer = BlobWriter(
+            self, partial.fd, partial.path, descriptor.digest, descriptor.size,
+            begun=partial.begin(descriptor.size), written=partial.size,
+        )  # fmt: skip
+        try:
+            if writer.written < descriptor.size:
+                with _open_from(source, descriptor, writer.written) as stream:
+                    _copy(stream, writer, progress)
+            writer.commit()
+        except ImageError:
+            partial.clear()
+            raise
 
     def ingest_bytes(self, data: bytes) -> Blob:
         """Write a small blob, unless it is here."""
@@ -154,16 +210,25 @@ class BlobWriter:
     """A file-like object that hashes what is written to it."""
 
     def __init__(
-        self, blobs: Blobs, fd: int, path: Path, digest: Digest | None, size: int | None
+        self,
+        blobs: Blobs,
+        fd: int,
+        path: Path,
+        digest: Digest | None,
+        size: int | None,
+        *,
+        begun: hashlib._Hash | None = None,
+        written: int = 0,
     ) -> None:
+        """``begun`` is the hash of the ``written`` bytes that the file holds already."""
         self._blobs = blobs
         self._fd = fd
         self._path = path
         self._expected = digest
         self._size = size
         self._algorithm = algorithm_of(digest) if digest else "sha256"
-        self._hash = hashlib.new(self._algorithm)
-        self.written = 0
+        self._hash = begun or hashlib.new(self._algorithm)
+        self.written = written
         self.committed = False
 
     def write(self, data: bytes | bytearray | memoryview) -> int:
@@ -204,3 +269,16 @@ class BlobWriter:
     @property
     def _name(self) -> str:
         return f"blob {self._expected}" if self._expected else "the blob"
+
+
+def _copy(stream: Readable, writer: BlobWriter, progress: Callable[[int], None] | None) -> None:
+    while data := stream.read(_CHUNK):
+        writer.write(data)
+        if progress is not None:
+            progress(writer.written)
+
+
+def _open_from(source: BlobSource, descriptor: Descriptor, offset: int) -> IO[bytes]:
+    if offset and isinstance(source, ResumableSource):
+        return source.open_blob_from(descriptor, offset)
+    return source.open_blob(descriptor)

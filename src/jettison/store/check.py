@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -24,6 +25,7 @@ from jettison.store.faults import store_faults
 from jettison.store.inventory import Parts
 from jettison.store.lease import Leases, blob_mark, layer_mark
 from jettison.store.locks import try_lock
+from jettison.store.partial import is_fresh
 from jettison.store.staging import Staging
 
 _CHUNK = 1 << 20
@@ -120,6 +122,8 @@ class Checker:
                 if _is_abandoned(path):
                     name = f"{directory.name}/{path.name}"
                     detail = f"{what} of a process that ended"
+                    if is_fresh_download(path):
+                        continue  # the next one goes on with it
                     problem = self._found("leftover", name, detail, harmless=True)
                     self._mend(problem, partial(self._remove_leftover, path))
         for draft in sorted(paths.locks.glob("*.new")):
@@ -278,6 +282,18 @@ def _is_abandoned(path: Path) -> bool:
         return False
     try:
         return try_lock(fd)
+    finally:
+        os.close(fd)
+
+
+def is_fresh_download(path: Path) -> bool:
+    """Whether it is the beginning of a blob that is kept for the next who wants it."""
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError:
+        return False
+    try:
+        return is_fresh(path.name, fd, time.time())
     finally:
         os.close(fd)
 

@@ -39,7 +39,7 @@ class LayerCheck:
             return ""
         if not path.is_dir() or path.is_symlink():
             return "is no directory"
-        born = self._layers.created(layer) or status.st_ctime
+        born = self._layers.committed_at(layer) or status.st_ctime
         if changed := _changed_since(os.fspath(path), born + _SLACK, time.time() + _SLACK):
             return f"{changed} was changed after the layer was made"
         return self._content_problem(layer) if deep else ""

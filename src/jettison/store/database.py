@@ -32,7 +32,7 @@ CREATE INDEX records_description ON records (description, created);
 CREATE TABLE parts (key TEXT PRIMARY KEY, parts BLOB NOT NULL) WITHOUT ROWID;
 CREATE TABLE layers (
     id TEXT PRIMARY KEY, diff_id TEXT, created REAL NOT NULL, used REAL NOT NULL,
-    size INTEGER, seconds REAL NOT NULL DEFAULT 0, boot TEXT) WITHOUT ROWID;
+    size INTEGER, committed REAL, seconds REAL NOT NULL DEFAULT 0, boot TEXT) WITHOUT ROWID;
 CREATE TABLE layer_blobs (
     layer TEXT NOT NULL, compression TEXT NOT NULL, diff_id TEXT NOT NULL,
     descriptor BLOB NOT NULL, digest TEXT NOT NULL, used REAL NOT NULL,

@@ -23,7 +23,7 @@ from jettison.model.oci import (
 )
 from jettison.model.platform import Platform
 from jettison.model.reference import Reference, parse_reference
-from jettison.model.resolve import read_index, read_manifest, resolve_image
+from jettison.model.resolve import is_attestation, read_index, read_manifest, resolve_image
 from jettison.model.source import ResolvedImage
 from jettison.store.blobs import Blobs, Readable
 from jettison.store.names import Names, full_name
@@ -216,7 +216,7 @@ class Images:
     def _ids(self, descriptor: Descriptor) -> _Digests:
         """What an image may be called by: its own digest and its config's."""
         ids = [parse_digest(descriptor.digest)]
-        if descriptor.mediaType not in INDEX_TYPES:
+        if descriptor.mediaType not in INDEX_TYPES and not is_attestation(descriptor):
             with contextlib.suppress(JettisonError):
                 ids += [child.digest for child in self._children(descriptor)[:1]]
         return ids
@@ -226,7 +226,7 @@ class Images:
         platforms: _Names = []
         for candidate in self._with_members(descriptor):
             try:
-                if candidate.mediaType in INDEX_TYPES:
+                if candidate.mediaType in INDEX_TYPES or is_attestation(candidate):
                     continue
                 pinned = resolve_image(self._blobs, name or candidate.digest, candidate, _ANY)
                 config_digest = self._children(candidate)[0].digest

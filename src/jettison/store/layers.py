@@ -2,8 +2,10 @@
 
 An id is 16 characters, so that the option string of a mount with a hundred layers stays within
 one page. The layers of base images have ids that follow from their chain IDs and begin with ``b``:
-a layer that is not here (yet, or any more) can be named, and unpacked when it is needed. All
-others begin with ``s`` and are random: what a step made is only here.
+a layer that is not here (yet, or any more) can be named, and unpacked when it is needed. What a
+step made has a random id that begins with ``s``: it is only here. What came from an imported cache
+has an id that follows from its chain ID too, but begins with ``c``: whether it can be had again is
+not for the store to know, so a record that lost one is lost.
 """
 
 from __future__ import annotations
@@ -11,6 +13,7 @@ from __future__ import annotations
 import base64
 import contextlib
 import errno
+import hashlib
 import os
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -74,6 +77,10 @@ class Layers:
         """The id of a base image's layer with this chain ID."""
         return "b" + _base32(bytes.fromhex(hex_of(chain)))
 
+    def id_for_cached(self, chain: Digest, created: float) -> str:
+        """The id of a layer with this chain ID that a step made elsewhere, at this time."""
+        return "c" + _base32(hashlib.sha256(f"{chain} {created!r}".encode()).digest())
+
     def is_base(self, layer: str) -> bool:
         """Whether the layer is a base image's, so that it can be unpacked again."""
         return layer.startswith("b")
@@ -111,9 +118,10 @@ class Layers:
         layer: str,
         *,
         diff_id: Digest | None = None,
+        created: float | None = None,
         seconds: float = 0.0,
     ) -> None:
-        """Make ``staging.upper`` the layer ``layer``, by a rename.
+        """Make ``staging.upper`` the layer ``layer``, by a rename; ``created`` None means now.
 
         ``seconds`` is how long it took to make. If another process made it first, that one stays
         and this one is dropped.
@@ -136,9 +144,18 @@ class Layers:
         now = time.time()
         self._database.run(
             (
-                "INSERT OR REPLACE INTO layers (id, diff_id, created, used, seconds, boot) "
-                "VALUES (?, ?, ?, ?, ?, ?)",
-                (layer, diff_id, now, now, seconds, self._boot()),
+                "INSERT OR REPLACE INTO layers "
+                "(id, diff_id, created, committed, used, seconds, boot) "
+                "VALUES (?, ?, ?, ?, ?, ?, ?)",
+                (
+                    layer,
+                    diff_id,
+                    now if created is None else created,
+                    now,
+                    now,
+                    seconds,
+                    self._boot(),
+                ),
             )
         )
 
@@ -146,6 +163,11 @@ class Layers:
         """When the layer was committed, in seconds since the epoch; None if it never was."""
         row = self._database.row("SELECT created FROM layers WHERE id = ?", (layer,))
         return None if row is None else float(row[0])
+
+    def committed_at(self, layer: str) -> float | None:
+        """When the layer was put here, whatever it says of itself; None if nobody noted it."""
+        row = self._database.row("SELECT committed FROM layers WHERE id = ?", (layer,))
+        return None if row is None else row[0]
 
     def diff_id(self, layer: str) -> Digest | None:
         """The digest of the layer's uncompressed tar, if anybody remembered it."""

@@ -118,7 +118,7 @@ class Collector:
         self._gone: list[Item] = []
 
     def collect(self) -> Pruned:
-        self._staging.sweep()
+        self._staging.sweep(partial=self._wish.all)
         with store_faults("cannot prune the store"):
             self._round()
             if self._hindered and self._gone:

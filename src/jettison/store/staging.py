@@ -9,12 +9,15 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from jettison.model.digest import Digest
 from jettison.store.faults import store_faults
 from jettison.store.locks import locked, try_lock
+from jettison.store.partial import Partial, is_fresh, open_partial
 from jettison.store.paths import Paths
 from jettison.store.trees import remove_tree
 
@@ -53,13 +56,22 @@ class Staging:
             try_lock(fd)
             return fd, path
 
-    def sweep(self) -> int:
-        """Remove what dead processes left behind; returns the number of entries removed."""
+    @contextmanager
+    def partial(self, digest: Digest, waiting: Callable[[], None]) -> Iterator[Partial]:
+        """A download of ``digest``, once nobody else works on it; see `partial.open_partial`."""
+        with open_partial(self._tmp, self._lock, digest, waiting) as partial:
+            yield partial
+
+    def sweep(self, *, partial: bool = False) -> int:
+        """Remove what dead processes left behind; returns the number of entries removed.
+
+        Partial downloads of the last day are kept, unless ``partial``.
+        """
         dead: list[tuple[int, str]] = []
         removed = 0
         try:
             with locked(self._lock):
-                dead.extend(self._abandoned())
+                dead.extend(self._abandoned(partial))
             # Removing takes long, so it happens outside of the lock on tmp; the locks on the
             # entries keep other sweepers away.
             for _, name in dead:
@@ -95,7 +107,8 @@ class Staging:
         with os.scandir(self._tmp) as entries:
             return next(entries, None) is not None
 
-    def _abandoned(self) -> Iterator[tuple[int, str]]:
+    def _abandoned(self, partial: bool) -> Iterator[tuple[int, str]]:
+        now = time.time()
         for name in os.listdir(self._tmp):
             try:
                 fd = os.open(
@@ -104,7 +117,7 @@ class Staging:
                 )
             except OSError:
                 continue
-            if try_lock(fd):
+            if try_lock(fd) and (partial or not is_fresh(name, fd, now)):
                 yield fd, name
             else:
                 os.close(fd)

@@ -23,6 +23,7 @@ from jettison.store.lease import Leases
 from jettison.store.memo import Memo
 from jettison.store.mounts import CacheMounts
 from jettison.store.names import Names
+from jettison.store.origins import Origins
 from jettison.store.paths import Paths
 from jettison.store.remembered import LayerBlobs, Results
 from jettison.store.staging import Staging
@@ -55,6 +56,7 @@ class Store:
         self.layer_blobs = LayerBlobs(self._database, self.blobs, self._uses)
         self.results = Results(self._database, self.blobs, self._uses)
         self.memo = Memo(self._database)
+        self.origins = Origins(self._database)
         self.names = Names(paths)
         self.images = Images(self.blobs, self.names)
         self.cache_mounts = CacheMounts(paths, self.staging)

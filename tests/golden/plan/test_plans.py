@@ -62,7 +62,7 @@ class Registry:
             os=platform.os,
             config=configs[short],
             history=(History(created_by=f"make {short}"),),
-            rootfs=RootFS(diff_ids=(sha256_digest(short.encode()),)),
+            rootfs=RootFS(diff_ids=(sha256_digest(f"{short} {platform}".encode()),)),
         )
         return ResolvedImage(short, Digest("sha256:" + "0" * 64), config, (), NoBlobs())
 
@@ -99,6 +99,7 @@ class _Renderer:
             value = getattr(config, name)
             if value != getattr(RunConfig(), name):
                 lines.append(f"  {name}: {value}")
+        lines += [f"  author: {image.config.author}"] if image.config.author else []
         lines += [f"  | {entry.created_by}" for entry in image.config.history or ()]
         lines += [f"  {self._id(e.step):>4} {e.created_by}" for e in image.history]
         return "\n".join(lines) + "\n"
@@ -117,13 +118,16 @@ class _Renderer:
     def _body(self, step: Step) -> list[str]:
         match step:
             case Source():
-                return [f"image {self._plan.sources[step.diff_ids].name}"]
+                source = self._plan.sources[step.diff_ids]
+                other = source.config.architecture != AMD64.architecture
+                return [f"image {source.name}" + f" for {source.config.platform}" * other]
             case Local(name=name):
                 return [f"directory {name}"]
             case Http():
                 return [f"fetch {step.url} as {step.filename} {step.checksum or ''}".rstrip()]
             case Git():
-                return [f"clone {step.url} ref={step.ref} subdir={step.subdir}"]
+                line = f"clone {step.url} ref={step.ref} subdir={step.subdir}"
+                return [line + " with .git" * step.keep_git_dir]
             case Mkdir():
                 return [f"on {self._id(step.root)}: mkdir {step.path} for {step.user or 'root'}"]
             case Merge():
@@ -165,8 +169,12 @@ class _Renderer:
             mode = "ro" if mount.read_only else "rw"
             return f"bind {mount.source} of {self._id(mount.step)} at {mount.target} {mode}"
         if isinstance(mount, CacheMount):
-            return f"cache {mount.id} at {mount.target} {mount.sharing} {mount.mode:o}"
+            line = f"cache {mount.id} at {mount.target} {mount.sharing} {mount.mode:o}"
+            line += f" {mount.uid}:{mount.gid}" if mount.uid or mount.gid else ""
+            return line + " ro" * mount.read_only
         if isinstance(mount, SecretMount | SshMount):
             kind = "secret" if isinstance(mount, SecretMount) else "ssh"
-            return f"{kind} {mount.id} at {mount.target}"
-        return f"tmpfs at {mount.target}"
+            line = f"{kind} {mount.id}" + (f" at {mount.target}" if mount.target else "")
+            line += f" as ${mount.env}" if isinstance(mount, SecretMount) and mount.env else ""
+            return line + " required" * mount.required
+        return f"tmpfs at {mount.target}" + (f" of {mount.size}" if mount.size else "")

@@ -22,7 +22,7 @@ REWRITES = [
 ]
 """Commands that cannot run as they stand: pattern, what is run instead, why."""
 
-PROGRAMS = "echo git jettison make script scripts/debian-base skopeo source tar"
+PROGRAMS = "echo git jettison make mv rm script scripts/debian-base skopeo source tar"
 """The programs that may run here."""
 
 WITH_COMMANDS = [page for page in PAGES if any(isinstance(x, Command) for x in shown(page))]

@@ -137,7 +137,9 @@ def test_a_second_pull_moves_no_blob(
 
 
 def test_missing_things_are_not_found(client: RegistryClient, registry: Registry) -> None:
-    with pytest.raises(NotFoundError, match=r"nothing:1: not found \(MANIFEST_UNKNOWN"):
+    with pytest.raises(
+        NotFoundError, match=r"nothing:1: not found: MANIFEST_UNKNOWN: .*\(status 404\)"
+    ):
         client.resolve(ref(registry.name("nothing:1")))
     absent = Descriptor(LAYER, "sha256:" + "0" * 64, 3)  # type: ignore[arg-type]  # a digest
     with pytest.raises(NotFoundError, match="BLOB_UNKNOWN"):

@@ -223,3 +223,29 @@ def test_a_blob_of_another_size_is_not_sent_as_right(
         push(client, LayoutSource(layout), as_descriptor(root), [ref(registry.name("short:1"))])
     with pytest.raises(NotFoundError):
         client.resolve(ref(registry.name("short:1")))
+
+
+def test_a_registry_that_takes_no_pieces_gets_the_blob_as_a_whole(
+    client: RegistryClient, faulty: FaultProxy, registry: Registry, layout: Layout, tmp_path: Path
+) -> None:
+    """A large blob whose first PUT fails is sent in pieces, unless these are refused."""
+    root = as_descriptor(random_image(layout, 17 << 20))
+    layer = json.loads(layout.read({"digest": root.digest}))["layers"][0]
+    faulty.on("PUT", f"digest={layer['digest']}", Fault(status=502))
+    faulty.on("PATCH", "blobs/uploads", Fault(status=405), times=9)
+    push(client, LayoutSource(layout), root, [ref(f"{faulty.host}/whole:1")])
+    assert faulty.count("PATCH") == 1
+    assert faulty.count("PUT", f"digest={layer['digest']}") == 2
+    registry.save("whole:1", tmp_path / "saved")
+    assert blobs_in(tmp_path / "saved") == blobs_in(layout.path)
+
+
+def test_an_upload_that_the_registry_forgets_is_begun_anew(
+    client: RegistryClient, faulty: FaultProxy, registry: Registry, layout: Layout, tmp_path: Path
+) -> None:
+    root = as_descriptor(random_image(layout, 1000))
+    forgotten = b'{"errors":[{"code":"BLOB_UPLOAD_UNKNOWN","message":"blob upload unknown"}]}'
+    faulty.on("PUT", "blobs/uploads", Fault(status=404, body=forgotten))
+    push(client, LayoutSource(layout), root, [ref(f"{faulty.host}/forgotten:1")])
+    registry.save("forgotten:1", tmp_path / "saved")
+    assert blobs_in(tmp_path / "saved") == blobs_in(layout.path)

@@ -53,6 +53,8 @@ class Lab:
     rootless: bool
     layers: tuple[str, ...] = ("busybox",)
     count: int = 0
+    cgroup: str = ""
+    """The directory of the cgroup that children enter first; empty: where they are."""
 
     @property
     def base(self) -> str:
@@ -62,6 +64,7 @@ class Lab:
         """``work``'s result, computed in a child in its own namespaces."""
 
         def enter_and_work() -> T:
+            self._join()
             become(self.uid)
             return work(namespace.enter())
 
@@ -87,6 +90,7 @@ class Lab:
         """Begin ``work`` in a child that is left to the test; its process id."""
 
         def enter_and_work() -> None:
+            self._join()
             become(self.uid)
             work(namespace.enter())
 
@@ -94,6 +98,11 @@ class Lab:
         if child == 0:
             self._child(enter_and_work, os.open("/dev/null", os.O_WRONLY))
         return child
+
+    def _join(self) -> None:
+        if self.cgroup:
+            with open(os.path.join(self.cgroup, "cgroup.procs"), "w", encoding="ascii") as file:
+                file.write("0")
 
     def _child(self, work: Callable[[], object], write: int) -> None:
         try:

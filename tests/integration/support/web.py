@@ -16,11 +16,16 @@ from urllib.parse import unquote, urlsplit
 
 @dataclass
 class Web:
-    """``root`` is what is served, ``url`` where; ``requests`` are the paths asked for."""
+    """``root`` is what is served, ``url`` where; ``requests`` are the paths asked for.
+
+    ``authorization`` is the header wanted of everyone, ``redirects`` lead from paths to URLs.
+    """
 
     root: Path
     url: str = ""
     requests: list[str] = field(default_factory=list)
+    authorization: str = ""
+    redirects: dict[str, str] = field(default_factory=dict)
 
 
 class _Handler(SimpleHTTPRequestHandler):
@@ -31,6 +36,8 @@ class _Handler(SimpleHTTPRequestHandler):
 
     def do_GET(self) -> None:
         self.web.requests.append(self.path)
+        if not self.welcome():
+            return
         if ".git/" in self.path:
             self.git()
         else:
@@ -38,7 +45,19 @@ class _Handler(SimpleHTTPRequestHandler):
 
     def do_POST(self) -> None:
         self.web.requests.append(self.path)
-        self.git()
+        if self.welcome():
+            self.git()
+
+    def welcome(self) -> bool:
+        """Whether to go on; if not, the request is answered."""
+        wanted, target = self.web.authorization, self.web.redirects.get(self.path)
+        if wanted and self.headers.get("Authorization") != wanted:
+            self.send_error(401)
+        elif target:
+            self.send_response(302)
+            self.send_header("Location", target)
+            self.end_headers()
+        return not ((wanted and self.headers.get("Authorization") != wanted) or target)
 
     def git(self) -> None:
         """Hand the request to git's own CGI program (git-http-backend(1))."""

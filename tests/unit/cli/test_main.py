@@ -311,7 +311,7 @@ def test_completion_of_commands_and_flags() -> None:
 
     assert complete("jettison bu", 1) == ["build"]
     assert complete("jettison build --no-c", 2) == ["--no-cache", "--no-cache-filter"]
-    assert complete("jettison build --cache-", 2) == []  # what is refused is not offered
+    assert complete("jettison build --squ", 2) == []  # what is refused is not offered
 
 
 def test_a_closed_standard_output_is_no_internal_error() -> None:

@@ -270,7 +270,10 @@ def test_backtick_as_escape(text: str, expected: str) -> None:
         ("a ''", ["a"]),
         ("", []),
         ("$nosuch", []),
-        ("8${no:-0}80", ["8080"]),
+        # As in BuildKit, what stands before an operator's word is lost.
+        ("8${no:-0}80", ["080"]),
+        ("7 8${no:-0}80 9", ["7", "080", "9"]),
+        ('7 8"x${no:-0}" 9', ["7", "x0", "9"]),
         ("${no:-80 81}/tcp", ["80", "81/tcp"]),
         ("a\u00a0b", ["a", "b"]),
         ("a\x1cb", ["a\x1cb"]),
@@ -318,3 +321,20 @@ def test_large_values_take_no_quadratic_time() -> None:
     body = "x" * 2_000_000 + "$a\n"
     assert Expander().heredoc(body, ENV) == "x" * 2_000_000 + "one\n"
     assert Expander().words(body, ENV) == ["x" * 2_000_000 + "one"]
+
+
+@pytest.mark.parametrize(
+    ("text", "result"),
+    [
+        ("${v#*a*b}", "ab\nab"),
+        ("${v##*a*b}", "\nab"),
+        ("${v%b*a*b}", "aabab\nab"),
+        ("${v%%a*b}", "aabab\n"),
+        ("${v/a*b/-}", "-\nab"),
+        ("${v//a*b/-}", "-\n-"),
+        ("${v//*b\n*a/-}", "-b"),
+        ("${v/?\n?/-}", "aaba-b"),
+    ],
+)
+def test_stars_meet_the_nearest_or_the_farthest_of_their_line(text: str, result: str) -> None:
+    assert Expander().word(text, {"v": "aabab\nab"}) == result

@@ -110,6 +110,8 @@ def test_with_variables(text: str, before: Mount, after: Mount) -> None:
         ("required,type=secret,id=a", "unexpected key 'required' for mount type 'bind'"),
         ("type=cache,size=1", "unexpected key 'size' for mount type 'cache'"),
         ("type=tmpfs,size=1x", "invalid value for size: 1x"),
+        ("type=tmpfs,size=8388608t", "invalid value for size: 8388608t"),  # 2**63
+        ("type=tmpfs,size=" + "9" * 400, "invalid value for size: " + "9" * 400),
         ("type=cache,mode=8", "invalid value 8 for mode"),
         ("type=cache,uid=-1", "invalid value -1 for uid"),
         ("type=cache,gid=4294967296", "invalid value 4294967296 for gid"),

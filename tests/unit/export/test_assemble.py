@@ -190,7 +190,9 @@ def test_an_index_has_one_entry_for_each_platform(oci: bool) -> None:
     for p in (AMD64, arm):
         config = ImageConfig(p.architecture, p.os, p.variant)
         images.append(assemble(config, p, [], [], epoch=None, annotations={}, oci=oci))
-    data, descriptor = index_of(images, annotations={"k": "v"}, oci=oci)
+    data, descriptor = index_of(
+        [image.descriptor for image in images], annotations={"k": "v"}, oci=oci
+    )
     document = json.loads(data)
     assert [m["platform"] for m in document["manifests"]] == [
         {"os": "linux", "architecture": "amd64"},

@@ -65,7 +65,7 @@ def package(
     documents = {sha256_digest(d): d for i in images for d in (i.config, i.manifest)}
     root = images[0].descriptor
     if len(images) > 1:
-        index, root = index_of(images, annotations={})
+        index, root = index_of([image.descriptor for image in images], annotations={})
         documents[root.digest] = index
     listed = [
         DockerImage(i.image_id, tuple(parse_digest(b.digest) for b in i.layers), names)

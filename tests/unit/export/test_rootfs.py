@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from jettison.errors import JettisonError
-from jettison.export.rootfs import write_directory, write_trees
+from jettison.export.rootfs import Root, write_directory, write_trees
 from tests.unit.fs.layertrees import DirTree, lines, make
 
 pytestmark = pytest.mark.skipif(os.getuid() != 0, reason="needs root")
@@ -81,7 +81,7 @@ def test_trees_of_several_platforms_in_one_tar(tmp_path: Path) -> None:
     one = DirTree(make(tmp_path / "one", {"bin/a": "x", "bin/b": "= bin/a"}))
     two = DirTree(make(tmp_path / "two", {"bin/a": "y"}))
     out = io.BytesIO()
-    write_trees([("linux_amd64", one), ("linux_arm64", two)], out, mtime=7)
+    write_trees([Root("linux_amd64", one, {}), Root("linux_arm64", two, {})], out, mtime=7)
     with tarfile.open(fileobj=io.BytesIO(out.getvalue())) as archive:
         found = [
             f"{info.name} {info.type.decode()} {info.mtime} {info.linkname}" for info in archive

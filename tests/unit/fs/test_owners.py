@@ -77,7 +77,10 @@ def test_chown_from_scratch(tmp_path: Path) -> None:
     scratch = Stack([])
     assert resolve_chown(scratch, "5:6") == (5, 6)
     assert resolve_chown(scratch, "root") == (0, 0)
-    for text in ("app", "5:grp", ":5"):
+    assert resolve_chown(scratch, ":5") == (0, 5)
+    assert resolve_chown(scratch, ":") == (0, 0)
+    assert resolve_chown(scratch, "+5:root") == (5, 0)
+    for text in ("app", "5:grp", "5:+x"):
         with pytest.raises(StepError, match="no files below"):
             resolve_chown(scratch, text)
     # With any layer, a name is merely unknown.

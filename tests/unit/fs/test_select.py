@@ -114,9 +114,31 @@ def test_parents_need_what_is_literal(tree: Stack) -> None:
     assert picked(tree, "d/./gone*", parents=True) == ["d=/d"]
 
 
-def test_below_a_pivot_files_have_nothing(tree: Stack) -> None:
+def test_a_pivot_cuts_nothing_off_a_file(tree: Stack) -> None:
     assert picked(tree, "d*/./e", parents=True) == ["d=/d"]
-    assert picked(tree, "a*/./e", parents=True) == []
+    assert picked(tree, "a*/./e", parents=True) == picked(tree, "a*") != []
+
+
+@pytest.mark.parametrize("pattern", [".", "/", "./", "d/./", "d/./.", "./."])
+def test_parents_needs_a_name(tree: Stack, pattern: str) -> None:
+    with pytest.raises(PathError, match="not found"):
+        picked(tree, pattern, parents=True)
+
+
+def test_parents_needs_something_that_is_not_excluded(tree: Stack) -> None:
+    assert taken(tree, "d", "d/*", parents=True) == ["d"]
+    for exclude in ("d", "*", "**"):
+        with pytest.raises(PathError, match='"/d": not found'):
+            taken(tree, "d", exclude, parents=True)
+
+
+def test_parents_does_not_follow_links(tmp_path: Path) -> None:
+    tree = Stack([str(make(tmp_path, {"d/c": "c", "ld": "-> d", "x/y": "-> ../d"}))])
+    assert taken(tree, "ld", parents=True) == ["ld"]
+    assert taken(tree, "ld/./c*", parents=True) == ["c"]
+    for pattern in ("ld/c", "ld/./c", "x/y/c"):
+        with pytest.raises(PathError, match="not found"):
+            taken(tree, pattern, parents=True)
 
 
 def taken(tree: Stack, pattern: str, *exclude: str, parents: bool = False) -> list[str]:
@@ -135,7 +157,7 @@ def test_contents(tree: Stack) -> None:
     assert taken(tree, "d/./e/f", parents=True) == ["(e)", "e/f"]
     assert taken(tree, "d/e", parents=True) == ["(d)", "d/e", "d/e/f"]
     assert taken(tree, "d", "**/f", parents=True) == ["d", "d/a.txt", "d/e"]
-    assert "d/e/f" in taken(tree, ".", parents=True)
+    assert "d/e/f" in taken(tree, "*", parents=True)
 
 
 def test_bad_exclude(tree: Stack) -> None:

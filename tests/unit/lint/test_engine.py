@@ -191,3 +191,9 @@ def test_mending_comes_to_an_end_with_nothing_left_to_mend(pieces: list[str]) ->
 def test_any_text_has_findings_and_no_traceback(text: str) -> None:
     result = linter().lint("FROM a:1\n" + text, "f")
     assert all(finding.where is not None for finding in result.findings)
+
+
+def test_stages_on_top_of_each_other_are_no_recursion() -> None:
+    stages = "".join(f"FROM s{n} AS s{n + 1}\n" for n in range(1500))
+    result = linter(only="UnpinnedBase").lint(f"FROM debian AS s0\n{stages}", "Dockerfile")
+    assert [line for _, line in found(result)] == [1]

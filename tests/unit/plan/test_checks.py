@@ -148,3 +148,10 @@ def test_every_rule_has_an_address() -> None:
     assert url_of("SecretsUsedInArgOrEnv") == base + "secrets-used-in-arg-or-env/"
     assert url_of("UndefinedArgInFrom") == base + "undefined-arg-in-from/"
     assert [rule for rule in RULES if url_of(rule) is None] == ["InvalidBaseImagePlatform"]
+
+
+def test_failed_checks_are_located_at_the_first(planned: Planned, warnings: Warnings) -> None:
+    with pytest.raises(JettisonError, match="lint violation") as caught:
+        planned("# check=error=true\nFROM base\nRUN x\nENV a b\nENV c d\n")
+    assert caught.value.span is not None
+    assert caught.value.span.line == 4

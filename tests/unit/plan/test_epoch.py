@@ -83,3 +83,15 @@ def test_a_context_without_time_unsets_it(planned: Planned) -> None:
 def test_errors(planned: Planned, stage: str, message: str) -> None:
     with pytest.raises(JettisonError, match=message):
         planned(stage + "FROM base\n", build_args={"SOURCE_DATE_EPOCH": "src"}, epoch_of=times)
+
+
+@pytest.mark.parametrize(
+    "value", ["x", "9" * 20, "9" * 5000, "253402300800", "-62135596801", "1_0"]
+)
+def test_a_wrong_value_is_located_where_the_dockerfile_says_it(
+    planned: Planned, value: str
+) -> None:
+    with pytest.raises(JettisonError, match="invalid SOURCE_DATE_EPOCH") as caught:
+        planned(f"ARG a\nARG SOURCE_DATE_EPOCH={value}\nFROM base\n")
+    assert caught.value.span is not None
+    assert caught.value.span.line == 2

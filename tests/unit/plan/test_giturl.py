@@ -24,6 +24,14 @@ from jettison.plan.giturl import GitUrl, find_git_url, parse_git_url
         ("git@h:a?tag=v1", GitUrl("git@h:a", ref="refs/tags/v1")),
         ("https://h/a.git?branch=main", GitUrl("https://h/a.git", ref="refs/heads/main")),
         (
+            f"https://h/a.git?fetch-by-commit&mtime=commit&checksum={'a' * 40}#v1",
+            GitUrl("https://h/a.git", "a" * 40, checksum="a" * 40),
+        ),
+        (
+            f"https://h/a.git?ref={'b' * 40}&fetch-by-commit=true&mtime=checkout",
+            GitUrl("https://h/a.git", "b" * 40),
+        ),
+        (
             "https://h/a.git?ref=r&subdir=s&checksum=abc&keep-git-dir&submodules=false",
             GitUrl("https://h/a.git", "r", "s", "abc", keep_git_dir=True, submodules=False),
         ),

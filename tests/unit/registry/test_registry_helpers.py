@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import resource
+import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -90,3 +93,26 @@ def test_what_a_helper_lacks_is_looked_for_in_auths(install: Path) -> None:
     path = install / "config.json"
     path.write_text('{"credsStore": "a", "auths": {"h": {"auth": "dTpw"}}}')
     assert ConfigFile(path).lookup("h") == Credential("u", "p")
+
+
+@pytest.mark.parametrize("body", ["sleep 30", "sleep 30 & wait", "exec sleep 30 >&2"])
+def test_a_helper_that_hangs_is_given_up(install: Path, body: str) -> None:
+    helper = replace(write(install, "a", body), timeout=0.3)
+    began = time.monotonic()
+    with pytest.raises(AuthError, match=r"docker-credential-a get does not answer within 0\.3 s"):
+        helper.get("x")
+    assert time.monotonic() - began < 5
+
+
+@pytest.mark.parametrize("body", ["exec yes", "exec yes >&2", "yes; echo never"])
+def test_a_helper_without_end_takes_no_memory(install: Path, body: str) -> None:
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    helper = replace(write(install, "a", body), timeout=5.0)
+    with pytest.raises(AuthError):
+        helper.get("x")
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 50 << 10
+
+
+def test_a_helper_that_reads_nothing(install: Path) -> None:
+    helper = write(install, "a", 'exec <&-; echo \'{"Username":"u","Secret":"s"}\'')
+    assert helper.get("x" * 1_000_000) == ("u", "s")

@@ -5,7 +5,8 @@ import pytest
 
 from jettison.errors import SandboxError
 from jettison.sandbox import capabilities
-from jettison.sandbox.spec import ContainerSpec, Host, Limits, Mount, cgroup_path, runtime_config
+from jettison.sandbox.limits import Limits
+from jettison.sandbox.spec import ContainerSpec, Host, Mount, runtime_config
 
 ROOT = Host(
     rootless=False,
@@ -21,7 +22,7 @@ SPEC = ContainerSpec(rootfs="/r", args=("/bin/sh", "-c", "true"))
 
 
 def config(spec: ContainerSpec = SPEC, host: Host = ROOT) -> dict[str, Any]:
-    return runtime_config(spec, host, "id")
+    return runtime_config(spec, host, "/group" if host.cgroups else None)
 
 
 def mounts(of: dict[str, Any]) -> dict[str, dict[str, Any]]:
@@ -138,19 +139,18 @@ def test_limits() -> None:
     resources = config(replace(SPEC, limits=limits))["linux"]["resources"]
     assert resources["memory"] == {"limit": 1 << 20, "swap": -1}
     assert resources["cpu"] == {"quota": 50000, "cpus": "0-1"}
+    assert "pids" not in resources
+    assert config(replace(SPEC, limits=Limits(pids=9)))["linux"]["resources"]["pids"] == {
+        "limit": 9
+    }
 
 
-@pytest.mark.parametrize(
-    ("parent", "path"),
-    [
-        ("", "/jettison/id"),
-        ("/ci", "/ci/jettison/id"),
-        ("ci", "/ci/jettison/id"),
-        ("user.slice:ci:", "user.slice:ci:id"),
-    ],
-)
-def test_cgroup_path(parent: str, path: str) -> None:
-    assert cgroup_path(parent, "id") == path
+def test_own_cgroup_of_a_user_is_shown_and_not_masked() -> None:
+    made = runtime_config(SPEC, replace(ROOTLESS, unified=True), "/mine/id")
+    assert made["linux"]["cgroupsPath"] == "/mine/id"
+    assert "cgroup" in namespaces(made)
+    assert "ro" in mounts(made)["/sys/fs/cgroup"]["options"]
+    assert "/sys/fs/cgroup" not in made["linux"]["maskedPaths"]
 
 
 @pytest.mark.parametrize(
@@ -162,8 +162,6 @@ def test_cgroup_path(parent: str, path: str) -> None:
         (replace(SPEC, ulimits=(("files", 1, 1),)), ROOT, "unknown ulimit 'files'"),
         (replace(SPEC, uid=1), SINGLE, "only one user id"),
         (replace(SPEC, gid=1), SINGLE, "only one user id"),
-        (replace(SPEC, cgroup_parent="/x"), ROOTLESS, "not available to a user other than root"),
-        (replace(SPEC, limits=Limits(memory=1)), ROOTLESS, "need cgroups"),
     ],
 )
 def test_what_cannot_be_is_refused(spec: ContainerSpec, host: Host, message: str) -> None:

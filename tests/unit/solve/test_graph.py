@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from jettison.model.platform import Platform
+from jettison.plan.ancestors import ancestors
 from jettison.plan.steps import BindMount, Copy, Local, Merge, Mkdir, PathSource, Run, Source, Step
-from jettison.solve.graph import ancestors, base_sources, readers
+from jettison.solve.graph import base_sources, readers
 
 LINUX = Platform(architecture="amd64", os="linux")
 

@@ -58,7 +58,7 @@ def test_an_unreadable_index_is_put_aside(store: Store) -> None:
 def test_what_a_build_uses_is_not_taken(store: Store) -> None:
     layer = make_layer(store)
     store.cache.put("k", (layer,))
-    store._database.run(("UPDATE layers SET created = ?", (time.time() - 100,)))
+    store._database.run(("UPDATE layers SET committed = ?", (time.time() - 100,)))
     (store.layers.path(layer) / "f").write_text("other")
     process = python(HOLDER_OF_A_LAYER, store.root, layer)
     assert process.stdout is not None

@@ -14,7 +14,7 @@ from jettison.cli.group import CONTEXT, Command
 from jettison.errors import UsageError
 
 if TYPE_CHECKING:
-    from jettison.app.request import BuildRequest, BuildResult, Output
+    from jettison.app.request import BuildRequest, BuildResult, CacheFrom, CacheTo, Output
     from jettison.cli.progress.display import Display
     from jettison.model.event import Observer
     from jettison.solve.running import OnFailure
@@ -99,6 +99,8 @@ def make_request(flags: Mapping[str, Any], environ: Mapping[str, str]) -> BuildR
     """The request for what the command line says; raises UsageError."""
     from jettison.app.request import BuildRequest
     from jettison.cli import values
+    from jettison.cli.attests import attestations
+    from jettison.cli.limits import limits
 
     context, dockerfile = flags["context"], flags["file"] or None
     if context is None:
@@ -110,6 +112,7 @@ def make_request(flags: Mapping[str, Any], environ: Mapping[str, str]) -> BuildR
     allow = {values.one_of("--allow", a, values.ENTITLEMENTS) for a in flags["allow"]}
     if network == "host":  # asking for it on the command line grants it
         allow.add("network.host")
+    provenance, sbom = attestations(flags["attest"], flags["provenance"], flags["sbom"])
     outputs = make_outputs(flags)
     to_stdout = any(o.dest == "-" for o in outputs)
     return BuildRequest(
@@ -129,14 +132,19 @@ def make_request(flags: Mapping[str, Any], environ: Mapping[str, str]) -> BuildR
         build_contexts=values.named("--build-context", flags["build_context"]),
         allow=frozenset(allow),
         no_cache=no_cache(flags["no_cache"], flags["no_cache_filter"]),
+        cache_from=_cache_from(flags["cache_from"]),
+        cache_to=_cache_to(flags["cache_to"], flags["build_arg"], outputs),
         pull=flags["pull"],
         network=network,
         add_hosts=tuple(values.host(text) for text in flags["add_host"]),
         shm_size=values.size("--shm-size", flags["shm_size"]) if flags["shm_size"] else 0,
         ulimits=tuple(values.ulimit(text) for text in flags["ulimit"]),
         cgroup_parent=flags["cgroup_parent"],
+        limits=limits(flags),
         host_ca=flags["host_ca"],
         explain=flags["explain"],
+        provenance=provenance,
+        sbom=sbom,
         iidfile=flags["iidfile"],
         metadata_file=flags["metadata_file"],
         stdin=sys.stdin.buffer if "-" in (context, dockerfile) else None,
@@ -151,6 +159,31 @@ def _build_args(given: tuple[str, ...], environ: Mapping[str, str]) -> dict[str,
     epoch = environ.get("SOURCE_DATE_EPOCH")
     inherited = {"SOURCE_DATE_EPOCH": epoch} if epoch else {}
     return {**inherited, **values.variables("--build-arg", given, environ)}
+
+
+def _cache_from(texts: tuple[str, ...]) -> tuple[CacheFrom, ...]:
+    if not texts:
+        return ()
+    from jettison.cli.cache_values import cache_from
+
+    return cache_from(texts)
+
+
+def _cache_to(
+    texts: tuple[str, ...], build_args: tuple[str, ...], outputs: tuple[Output, ...]
+) -> tuple[CacheTo, ...]:
+    """--cache-to, and the build argument that stands for type=inline (buildx `build/opt.go`), if
+    there is an image that could hold it.
+    """
+    argument = dict(text.partition("=")[::2] for text in build_args).get("BUILDKIT_INLINE_CACHE")
+    image = not outputs or any(output.type not in ("local", "tar") for output in outputs)
+    if image and argument in ("1", "t", "T", "true", "True", "TRUE"):
+        texts = (*texts, "type=inline")
+    if not texts:
+        return ()
+    from jettison.cli.cache_values import cache_to
+
+    return cache_to(texts)
 
 
 def make_outputs(flags: Mapping[str, Any]) -> tuple[Output, ...]:

@@ -7,6 +7,8 @@ from typing import Any, TypeVar, cast
 
 import click
 
+from jettison.cli.argv import OptionalValue
+from jettison.cli.limits import LIMITS
 from jettison.cli.refused import NOTHING, Decorator, decorate, idle, switches, valued
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -34,6 +36,15 @@ def _switch(*names: str, help: str) -> Callable[[F], F]:
     return click.option(*names, is_flag=True, help=help)
 
 
+def _optional(name: str, *, help: str) -> Callable[[F], F]:
+    """Without a value it is true."""
+    from jettison.cli.attests import is_value
+
+    return click.option(
+        name, metavar="SPEC", help=help, cls=OptionalValue, bare="true", is_value=is_value
+    )
+
+
 _SUPPORTED: list[Decorator] = [
     _text("-f", "--file", metavar="PATH", help="Dockerfile (default: PATH/Dockerfile); - is stdin"),
     _list("-t", "--tag", metavar="NAME[:TAG]", help="Name of the image"),
@@ -48,8 +59,13 @@ _SUPPORTED: list[Decorator] = [
     _list("--build-context", metavar="NAME=SOURCE", help="Named context: directory, URL, image"),
     _list("--label", metavar="KEY=VALUE", help="Label of the image"),
     _list("--annotation", metavar="[TYPE:]KEY=VALUE", help="Annotation of the manifest"),
+    _list("--attest", metavar="SPEC", help="Attestation: type=provenance,mode=max or type=sbom"),
+    _optional("--provenance", help="How it was built, as --attest type=provenance"),
+    _optional("--sbom", help="What packages are in it, as --attest type=sbom"),
     _switch("--no-cache", help="Run every step, whatever the cache holds"),
     _list("--no-cache-filter", metavar="STAGE", help="Run every step of these stages"),
+    _list("--cache-from", metavar="SPEC", help="Cache to use: type=TYPE,..., or a registry's NAME"),
+    _list("--cache-to", metavar="SPEC", help="Where to export the cache: type=TYPE,..."),
     _switch("--pull", help="Ask the registries for newer base images"),
     _text("--progress", metavar="MODE", help="auto, tty, plain, quiet or rawjson"),
     _switch("-q", "--quiet", help="Print nothing but the image's id"),
@@ -62,7 +78,7 @@ _SUPPORTED: list[Decorator] = [
     _list("--add-host", metavar="HOST:IP", help="Line in /etc/hosts of RUN"),
     _text("--shm-size", metavar="BYTES", help="Size of /dev/shm in RUN, e.g. 64m"),
     _list("--ulimit", metavar="NAME=SOFT[:HARD]", help="Resource limit of RUN"),
-    _text("--cgroup-parent", metavar="PATH", help="Cgroup in which RUN's are made", default=""),
+    *LIMITS,
     _switch("--check", help="Do not build: show what the build checks find (--call check)"),
     _text("--call", metavar="METHOD", help="build, or check[,format=json]", default="build"),
     _text("--on-error", metavar="DO", help="When a RUN fails: fail, or shell", default="fail"),
@@ -70,26 +86,11 @@ _SUPPORTED: list[Decorator] = [
     _switch("--host-ca", help="Trust this host's certificate authorities in RUN"),
 ]
 
-_CACHE = "the store is the cache; share it with JETTISON_ROOT, or copy images with push and pull"
-_MEMORY = "limit the whole build: systemd-run --user --scope -p MemoryMax=2G jettison build ..."
-_CPU = "limit the whole build: systemd-run --user --scope -p CPUQuota=50% jettison build ..."
 
 REFUSED: dict[tuple[str, ...], tuple[str, frozenset[str]]] = {
-    ("--cache-from",): (_CACHE, NOTHING),
-    ("--cache-to",): (_CACHE, NOTHING),
     ("--builder",): ("there is no daemon: leave it out", frozenset({"default"})),
-    ("--attest",): ("no attestations are made: leave it out", NOTHING),
-    ("--provenance",): ("no attestations are made: leave it out", frozenset({"false"})),
-    ("--sbom",): ("no attestations are made: leave it out", frozenset({"false"})),
     ("--isolation",): ("that is for Windows: leave it out", frozenset({"default", ""})),
     ("--security-opt",): ("use --allow security.insecure and RUN --security", NOTHING),
-    ("--cpu-period",): (_CPU, frozenset({"0"})),
-    ("--cpu-quota",): (_CPU, frozenset({"0"})),
-    ("-c", "--cpu-shares"): (_CPU, frozenset({"0"})),
-    ("--cpuset-cpus",): ("run it under taskset", frozenset({""})),
-    ("--cpuset-mems",): ("run it under numactl", frozenset({""})),
-    ("-m", "--memory"): (_MEMORY, frozenset({"0"})),
-    ("--memory-swap",): (_MEMORY, frozenset({"0"})),
     ("--policy",): ("source policies are not evaluated", NOTHING),
 }
 """Flags of docker and buildx that are errors: what to do instead, and values that ask nothing."""

@@ -33,8 +33,9 @@ def command(format: str) -> int:
     for check in checks:
         mark = paint("ok  ", "green", color) if check.ok else paint("FAIL", "bold red", color)
         write(f"{mark}  {check.name.ljust(width)}  {check.detail}".rstrip() + "\n")
-        if check.mend and not check.ok:
-            write("      " + paint("mend:", "cyan", color) + f" {check.mend}\n")
+        if check.mend:
+            word = "to have it:" if check.ok else "mend:"
+            write("      " + paint(word, "cyan", color) + f" {check.mend}\n")
     if bad:
         write(f"\n{plural(bad, 'check')} failed\n")
     return min(bad, 1)

@@ -48,6 +48,7 @@ def make_request(flags: Mapping[str, Any], environ: Mapping[str, str]) -> RunReq
     """The request for what the command line says; raises UsageError, JettisonError."""
     from jettison.app.run import RunRequest
     from jettison.cli import mounts, values
+    from jettison.cli.limits import limits
 
     env = mounts.environment(flags["env_file"], flags["env"], environ)
     return RunRequest(
@@ -64,6 +65,8 @@ def make_request(flags: Mapping[str, Any], environ: Mapping[str, str]) -> RunReq
         network=values.one_of("--network", flags["network"], NETWORKS),
         platform=values.one_platform(flags["platform"]),
         terminal=flags["tty"],
+        limits=limits(flags),
+        cgroup_parent=flags["cgroup_parent"],
     )
 
 

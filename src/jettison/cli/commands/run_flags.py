@@ -7,6 +7,7 @@ from typing import Any, TypeVar, cast
 
 import click
 
+from jettison.cli.limits import LIMITS
 from jettison.cli.refused import NOTHING, Decorator, decorate, idle, switches, valued
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -37,6 +38,7 @@ _SUPPORTED: list[Decorator] = [
     click.option("-i", "--interactive", is_flag=True, help="Connect standard input"),
     click.option("-t", "--tty", is_flag=True, help="Give the container a terminal"),
     _text("--network", "--net", metavar="MODE", help="host or none", default="host"),
+    *LIMITS,
     _text("--platform", metavar="OS/ARCH[/VARIANT]", help="Platform of the image"),
 ]
 
@@ -44,7 +46,6 @@ _GONE = "a container is gone when its command ends; it needs no name"
 _DAEMON = "there is no daemon: run it in the background of your shell, or as a systemd unit"
 _PORTS = "use --network host"
 _RIGHTS = "containers run with docker's default rights; use docker or podman for others"
-_LIMITS = "limit it from outside: systemd-run --user --scope -p MemoryMax=2G jettison run ..."
 
 REFUSED: dict[tuple[str, ...], tuple[str, frozenset[str]]] = {
     ("--name",): (_GONE, NOTHING),
@@ -54,8 +55,6 @@ REFUSED: dict[tuple[str, ...], tuple[str, frozenset[str]]] = {
     ("--cap-drop",): (_RIGHTS, NOTHING),
     ("--security-opt",): (_RIGHTS, NOTHING),
     ("--device",): (_RIGHTS, NOTHING),
-    ("-m", "--memory"): (_LIMITS, NOTHING),
-    ("--cpus",): (_LIMITS, NOTHING),
     ("-h", "--hostname"): ("the name is chosen; set HOSTNAME with --env", NOTHING),
     ("-l", "--label"): (_GONE, NOTHING),
 }

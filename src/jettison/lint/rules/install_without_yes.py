@@ -16,15 +16,15 @@ def _check(view: View) -> Iterator[Problem]:
         configured = any("assume-yes" in i.text.lower() for i in stage.history)
         for run, scripts in view.runs(stage):
             for script in scripts:
+                if configured or any(command.name == "yes" for command in script.commands):
+                    continue
                 for install in script.installs:
-                    if install.literal and not configured and _asks(install, script):
+                    if install.literal and _asks(install):
                         yield _problem(run, script, install)
 
 
-def _asks(install: Install, script: Script) -> bool:
+def _asks(install: Install) -> bool:
     """Whether the command waits for an answer; all its words are known."""
-    if any(command.name == "yes" for command in script.commands):
-        return False
     if install.manager in APT:
         quiet = sum(o.count("q") for o in install.options if o[:1] == "-" and o[1:2] != "-")
         answered = install.has("--yes", "--assume-yes", "--force-yes", "--simulate", "--quiet")

@@ -22,24 +22,33 @@ def _check(view: View) -> Iterator[Problem]:
             ):
                 continue
             for script in scripts:
-                for install in script.installs:
-                    if _keeps(install, script, stage):
-                        yield _problem(run, script, install)
+                yield from _in_script(run, script, stage)
 
 
-def _keeps(install: Install, script: Script, stage: StageView) -> bool:
-    if not install.literal or any(_cleans(command) for command in script.commands):
-        return False
+def _in_script(run: Run, script: Script, stage: StageView) -> Iterator[Problem]:
+    installs = list(script.installs)
+    if not installs or any(_cleans(command) for command in script.commands):
+        return
+    pip_off = _pip_keeps_none(script, stage)
+    for install in installs:
+        if install.literal and _keeps(install, pip_off):
+            yield _problem(run, script, install)
+
+
+def _keeps(install: Install, pip_off: bool) -> bool:
     if install.manager == "apk":
         return not install.has("--no-cache", "--root", "-p")
     if install.manager == "pip":
-        off = "PIP_NO_CACHE_DIR" in _variables(stage) or any(
-            each.startswith("PIP_NO_CACHE_DIR=")
-            for command in script.commands
-            for each in (*command.assignments, *(word.value for word in command.words))
-        )
-        return not (install.has("--no-cache-dir") or off)
+        return not (install.has("--no-cache-dir") or pip_off)
     return install.manager in DNF and not any("cache" in o for o in install.options)
+
+
+def _pip_keeps_none(script: Script, stage: StageView) -> bool:
+    return "PIP_NO_CACHE_DIR" in _variables(stage) or any(
+        each.startswith("PIP_NO_CACHE_DIR=")
+        for command in script.commands
+        for each in (*command.assignments, *(word.value for word in command.words))
+    )
 
 
 def _cleans(command: Command) -> bool:
