@@ -5,6 +5,7 @@
 # make lint      ruff and mypy
 # make golden    the texts of tests/golden/instructions anew (then read the difference)
 # make fuzz      100,000 Dockerfiles, made up and spoilt, through parse, plan and lint
+# make kill-test 200 kills at random moments, and what is left (KILLS=200 SEED=1)
 # make bench     ratios against the builders found on this machine
 
 PYTHON ?= python3
@@ -14,7 +15,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 DEV := $(VENV)/.installed-dev
 
-.PHONY: install demo test faults lint golden fuzz bench lock clean
+.PHONY: install demo test faults kill-test lint golden fuzz bench lock clean
 .DELETE_ON_ERROR:
 
 install: $(STAMP)
@@ -52,6 +53,9 @@ fuzz: $(DEV)
 
 faults: $(DEV)
 	JETTISON_TEST_MEGABYTES=500 $(BIN)/python -m pytest -s tests/integration/registry/test_chaos.py
+
+kill-test: $(DEV)
+	$(BIN)/python -m tests.integration.store.killing $(KILLS) $(SEED)
 
 bench: install
 	$(BIN)/python scripts/bench.py $(BENCH_ARGS)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import threading
 import time
@@ -15,7 +16,8 @@ from jettison.app.grants import Agents, secret_reader
 from jettison.app.request import BuildRequest, BuildResult
 from jettison.app.session import Session, open_session
 from jettison.app.sources import BaseImages, classify
-from jettison.errors import SandboxError
+from jettison.app.space import bounds_of
+from jettison.errors import SandboxError, StoreError
 from jettison.fs.context import ContextTree
 from jettison.fs.patterns import read_ignorefile
 from jettison.model.event import Observer, Silent
@@ -43,6 +45,9 @@ if TYPE_CHECKING:
     from jettison.solve.remote import Remotes
     from jettison.solve.running import CommandRunner, OnFailure
     from jettison.solve.solver import Solver
+
+_SYNC_SECONDS, _SYNC_SHARE = 0.5, 0.05
+"""How long a build waits at its end for the disk: seconds at least, share of the build's time."""
 
 
 def build(
@@ -115,6 +120,7 @@ class _Build:
         on_failure: OnFailure | None = None,
     ) -> None:
         self._request = request
+        self._started = time.monotonic()
         self._on_failure = on_failure
         self._observer = observer
         self._session = session
@@ -127,6 +133,7 @@ class _Build:
         self._agents_lock = threading.Lock()
         self._secret = secret_reader(request.secrets, session.environ)
         self._images = self._base_images()
+        self._bounds = bounds_of(session.environ)
 
     def run(self) -> BuildResult:
         from jettison.app.outputs import Outputs
@@ -142,6 +149,7 @@ class _Build:
             snapshots = solver.solve(roots)
             if imported is not None:
                 snapshots = self._settle(solver, roots, imported, outputs)
+            self._store.durability.begin_sync()
             ahead.finish()
         attestations = None
         if self._request.sbom or self._request.provenance is not None:
@@ -161,6 +169,11 @@ class _Build:
                 if spec.type != "inline":
                     exporter.export(spec)
         self._images.keep(self._store)
+        spent = time.monotonic() - self._started
+        self._store.durability.end_sync(max(_SYNC_SECONDS, _SYNC_SHARE * spent))
+        if self._store.layers.made or self._store.blobs.made:
+            with contextlib.suppress(StoreError):  # the build itself is done
+                self._bounds.keep(self._store)
         return result
 
     def _attestations(
@@ -320,7 +333,7 @@ class _Build:
             registry,
             layout,
             pull=self._request.pull,
-            has_blob=self._store.blobs.has,
+            size=self._store.blobs.size,
         )
 
     # ---------------------------------------------------------------- solving

@@ -101,7 +101,7 @@ class Packed(Struct, frozen=True):
         """Have the images in the store, under ``names`` (dangling without any)."""
         for image in self.images:
             for blob in image.layers:
-                if not store.blobs.has(blob.digest):
+                if not store.blobs.has(blob.digest, blob.size):
                     store.blobs.fetch(blob, self.origins[blob.digest])
         for image in self.images:
             store.blobs.ingest_bytes(image.config)
@@ -343,7 +343,7 @@ class _StoreFirst(Struct, frozen=True):
     origin: BlobSource
 
     def open_blob(self, descriptor: Descriptor) -> IO[bytes]:
-        if self.store.blobs.has(descriptor.digest):
+        if self.store.blobs.has(descriptor.digest, descriptor.size):
             return self.store.blobs.open_blob(descriptor)
         return self.origin.open_blob(descriptor)
 

@@ -16,6 +16,8 @@ def prune(request: PruneRequest, *, environ: Mapping[str, str]) -> PruneReport:
             all=request.all,
             until=None if request.unused_for is None else time.time() - request.unused_for,
             max_used_space=request.keep_bytes,
+            reserved_space=request.reserved_bytes,
+            min_free_space=request.free_bytes,
         )
     removed = tuple((item.kind, item.id, item.size) for item in pruned.items)
     return PruneReport(removed, pruned.size)

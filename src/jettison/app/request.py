@@ -127,12 +127,15 @@ class BuildResult(Struct, frozen=True, kw_only=True):
 
 class PruneRequest(Struct, frozen=True, kw_only=True):
     """What may go beside garbage: ``all`` the whole cache; what was not used for ``unused_for``
-    seconds; the least recently used until the cache takes at most ``keep_bytes``.
+    seconds; what is missed least until the cache takes at most ``keep_bytes``, or ``free_bytes``
+    are free, but never below ``reserved_bytes``.
     """
 
     all: bool = False
     unused_for: float | None = None
     keep_bytes: int | None = None
+    free_bytes: int | None = None
+    reserved_bytes: int | None = None
 
 
 class PruneReport(Struct, frozen=True):

@@ -81,7 +81,7 @@ def _images(session: Session, cancel: threading.Event, stack: ExitStack) -> Base
         registry,
         layouts,
         pull=False,
-        has_blob=session.store.blobs.has,
+        size=session.store.blobs.size,
     )
 
 

@@ -48,10 +48,16 @@ def open_session(environ: Mapping[str, str]) -> Iterator[Session]:
 
     Raises SandboxError if the host forbids namespaces, StoreError if the store cannot be used.
     """
-    isolation = _isolated()
+    isolation = enter_namespaces()
     root = default_root(environ, isolation.uid)
-    with Store.open(root) as store, store.lease():
-        yield Session(store, isolation, environ)
+    with Store.open(root) as store:
+        store.durability.drop_doubtful()
+        if store.staging.has_entries():  # of processes that were killed, perhaps in a RUN
+            from jettison.sandbox import cgroups
+
+            cgroups.sweep()
+        with store.lease():
+            yield Session(store, isolation, environ)
 
 
 @contextmanager
@@ -62,7 +68,7 @@ def open_store(environ: Mapping[str, str]) -> Iterator[Store]:
 
 
 @cache
-def _isolated() -> Isolation:
+def enter_namespaces() -> Isolation:
     """A process enters its namespaces once, however many sessions it opens."""
     from jettison.sandbox.namespace import enter
 

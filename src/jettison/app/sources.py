@@ -27,7 +27,8 @@ class BaseImages:
 
     A name is looked for in the store first, unless ``pull`` asks for the registry's word; images
     whose reference holds a digest never need asking twice. ``registry`` and ``layout`` are
-    factories, so that a build that needs neither imports neither. ``has_blob`` tells of the store.
+    factories, so that a build that needs neither imports neither. ``size`` gives the size of a blob
+    of the store: an image that lost one is looked for in the registry again.
     """
 
     def __init__(
@@ -37,10 +38,10 @@ class BaseImages:
         layout: Callable[[str], ImageSource],
         *,
         pull: bool,
-        has_blob: Callable[[Digest], bool],
+        size: Callable[[Digest], int | None] | None = None,
     ) -> None:
         self._store = store
-        self._has_blob = has_blob
+        self._size = size
         self._registry = registry
         self._layout = layout
         self._pull = pull
@@ -89,32 +90,32 @@ class BaseImages:
             return self._from_layout(name, platform)
         reference = parse_reference(name)
         local = self._local(name, platform)
-        if local is not None and not self._pull and self._serves(local, platform):
+        if local is not None and not self._pull and self._is_usable(local, platform):
             return local
         try:
             image = self._registry().resolve(str(reference), platform)
         except (NotFoundError, RegistryError) as error:
             if local is not None and not self._pull:
-                return local  # of another platform or without layers: there is no better one
+                return local  # of another platform or not complete, but there is no better one
             raise _naming(error, reference, name) from None
         if reference.digest is None:  # a digest alone gives no name to keep it under
             with self._lock:
                 self._fetched[str(reference), platform] = image
         return image
 
-    def _serves(self, local: ResolvedImage, platform: Platform) -> bool:
-        """Whether an image of the store is of the platform, and whole: of an index kept for
-        another platform there may be no more than the documents.
-        """
-        return matches(platform, local.config.platform) and all(
-            self._has_blob(layer.digest) for layer in local.layers
-        )
-
     def _local(self, name: str, platform: Platform) -> ResolvedImage | None:
         try:
             return self._store.resolve(name, platform)
         except NotFoundError:
             return None
+
+    def _is_usable(self, image: ResolvedImage, platform: Platform) -> bool:
+        """Whether an image of the store is of the platform, and whole: of an index kept for
+        another platform there may be no more than the documents.
+        """
+        if not matches(platform, image.config.platform):
+            return False
+        return self._size is None or all(self._size(b.digest) == b.size for b in image.layers)
 
     def keep(self, store: Store) -> None:
         """Let names that registries resolved stand for the same images in the store.
@@ -143,7 +144,7 @@ def _is_complete(store: Store, image: ResolvedImage, platform: Platform) -> bool
         here = resolve_image(store.blobs, image.name, image.root, platform)
     except NotFoundError:
         return False
-    return all(store.blobs.has(layer.digest) for layer in here.layers)
+    return all(store.blobs.has(layer.digest, layer.size) for layer in here.layers)
 
 
 def _naming(

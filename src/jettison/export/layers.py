@@ -65,10 +65,28 @@ def layer_blob(
     known = store.layer_blobs.get(layer, kind)
     if known is not None:
         return known
+    stop = progress or (lambda _: None)
+    prepare()
+    # Another process may be making the same: it is waited for, and its blob taken.
+    with store.key_locks.hold(f"blob {kind} of {layer}", lambda: stop(0)):
+        known = store.layer_blobs.get(layer, kind)
+        if known is None:
+            known = _make_blob(store, layer, below, compression, clamp, progress)
+            store.layer_blobs.put(layer, kind, known)
+    return known
+
+
+def _make_blob(
+    store: Store,
+    layer: str,
+    below: tuple[str, ...],
+    compression: Compression,
+    clamp: int | None,
+    progress: Progress | None,
+) -> LayerBlob:
     from jettison.fs.stack import Stack
     from jettison.fs.tarwrite import write_layer
 
-    prepare()
     stack = Stack([str(store.layers.path(lower)) for lower in below])
     with store.blobs.writer() as blob:
         with open_writer(blob, compression) as compressed:
@@ -76,9 +94,7 @@ def layer_blob(
             write_layer(str(store.layers.path(layer)), tar, below=stack, clamp_mtime=clamp)
         written = blob.commit()
     descriptor = Descriptor(MEDIA_TYPES[compression.kind], written.digest, written.size)
-    made = LayerBlob(tar.digest(), descriptor)
-    store.layer_blobs.put(layer, kind, made)
-    return made
+    return LayerBlob(tar.digest(), descriptor)
 
 
 def recompressed(

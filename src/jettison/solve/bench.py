@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING
 
+from jettison.errors import Cancelled
 from jettison.model.digest import Digest
 from jettison.model.event import Observer
 from jettison.model.source import ResolvedImage
@@ -28,6 +30,7 @@ from jettison.solve.images import ImageUnpacker, layers_of
 from jettison.solve.keys import Reader, encode, key_of
 from jettison.solve.lookup import Snapshot
 from jettison.solve.trees import Trees
+from jettison.store.faults import full_disk
 
 if TYPE_CHECKING:
     from jettison.solve.imported import Imported
@@ -101,9 +104,18 @@ class Bench:
             return self.unpacked(snapshot)
         return self._imported.fetch(snapshot, vertex)
 
+    def alone(self, key: str, waiting: Callable[[], None]) -> AbstractContextManager[None]:
+        return self.store.key_locks.hold(key, waiting)
+
     # ---------------------------------------------------------------- doing steps
 
     def execute(self, step: Step, info: StepInfo, vertex: str, snapshot_of: SnapshotOf) -> Snapshot:
+        with full_disk("cannot make a layer", self.store.paths.layers):
+            return self._execute(step, info, vertex, snapshot_of)
+
+    def _execute(
+        self, step: Step, info: StepInfo, vertex: str, snapshot_of: SnapshotOf
+    ) -> Snapshot:
         if isinstance(step, Source):
             prefix = "user" if self._rootless else "trusted"
             unpacker = ImageUnpacker(self.store, self._observer, self.cancel, prefix)
@@ -113,9 +125,10 @@ class Bench:
             return (*below, *snapshot_of(step.upper))
         root = getattr(step, "root", None)
         below = snapshot_of(root) if root is not None else ()
+        began = time.monotonic()
         with self._new_layer() as (staging, layer):
             self._fill(step, info, vertex, staging, snapshot_of)
-            self.store.layers.commit(staging, layer)
+            self.store.layers.commit(staging, layer, seconds=time.monotonic() - began)
         return (*below, layer)
 
     def _fill(
@@ -149,12 +162,21 @@ class Bench:
             record = self.store.cache.get(key)
             if record is not None:
                 return record.layers
-            with self._new_layer() as (staging, layer):
-                copying.materialize(self.trees, step, mount, local, str(staging.upper))
-                self.store.layers.commit(staging, layer)
-            parts = encode([local.name, mount.source, digest])
-            self.store.cache.put(key, (layer,), description=f"context {local.name}", parts=parts)
-            return (layer,)
+            with self.alone(f"step {key}", self._stop_if_cancelled):
+                record = self.store.cache.get(key)
+                if record is not None:  # another build made it meanwhile
+                    return record.layers
+                with self._new_layer() as (staging, layer):
+                    copying.materialize(self.trees, step, mount, local, str(staging.upper))
+                    self.store.layers.commit(staging, layer)
+                parts = encode([local.name, mount.source, digest])
+                name = f"context {local.name}"
+                self.store.cache.put(key, (layer,), description=name, parts=parts)
+                return (layer,)
+
+    def _stop_if_cancelled(self) -> None:
+        if self.cancel.is_set():
+            raise Cancelled
 
     def _get_runner(self) -> CommandRunner:
         with self._lock:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import threading
+import time
 from typing import IO, TYPE_CHECKING, Protocol
 
 from jettison.errors import Cancelled, ImageError
@@ -82,7 +83,9 @@ class ImageUnpacker:
             try:
                 for n in missing:
                     blobs[n].result()
-                    self._unpack_layer(image, n, ids)
+                    with self._store.key_locks.hold(f"layer {ids[n]}", self._stop_if_cancelled):
+                        if not self._store.layers.has(ids[n]):
+                            self._unpack_layer(image, n, ids)
             except BaseException:
                 for blob in blobs.values():
                     blob.cancel()
@@ -90,16 +93,20 @@ class ImageUnpacker:
         return ids
 
     def fetch(self, image: ResolvedImage, blob: Descriptor, vertex: str) -> None:
-        """Have one blob of an image in the store."""
-        if self._store.blobs.has(blob.digest):
+        """Have one blob of an image in the store; of several processes one fetches it."""
+        blobs = self._store.blobs
+        if blobs.has(blob.digest, blob.size):
             return
 
         def progress(done: int) -> None:
-            if self._cancel.is_set():
-                raise Cancelled
+            self._stop_if_cancelled()
             self._observer.emit(StepProgress(vertex, blob.digest, done, blob.size))
 
-        self._store.blobs.fetch(blob, image.origin, progress=progress)
+        blobs.fetch(blob, image.origin, progress=progress)
+
+    def _stop_if_cancelled(self) -> None:
+        if self._cancel.is_set():
+            raise Cancelled
 
     def _unpack_layer(self, image: ResolvedImage, number: int, ids: Snapshot) -> None:
         with self._store.blobs.open_blob(image.layers[number]) as blob:
@@ -134,6 +141,7 @@ def unpack_verified(
     from jettison.fs.layer import unpack_layer
     from jettison.fs.stack import Stack
 
+    began = time.monotonic()
     layers = store.layers
     lower = Stack([str(layers.path(each)) for each in below])
     with layers.staging() as staging:
@@ -142,7 +150,8 @@ def unpack_verified(
         reader.drain()
         if reader.digest() != diff_id:
             raise ImageError(f"{what} is {reader.digest()}, not {diff_id} as it should be")
-        layers.commit(staging, layer, diff_id=diff_id, created=created)
+        seconds = time.monotonic() - began
+        layers.commit(staging, layer, diff_id=diff_id, created=created, seconds=seconds)
 
 
 def verify(blob: IO[bytes], diff_id: Digest, cancel: threading.Event, what: str) -> None:

@@ -44,6 +44,7 @@ from jettison.sandbox.spec import ContainerSpec
 from jettison.solve.caches import cache_directory
 from jettison.solve.lookup import Snapshot
 from jettison.solve.trees import Trees
+from jettison.store.faults import free_space, is_full
 
 if TYPE_CHECKING:
     from jettison.fs.owners import UserIds
@@ -151,8 +152,15 @@ class CommandRunner:
                 status=status,
                 tail=output.tail(),
                 log=output.name,
-                hint=hint,
+                hint=self._full() or hint,
             )
+
+    def _full(self) -> str | None:
+        """Why a command may have failed that does not say so: there was nothing to write to."""
+        layers = self._store.paths.layers
+        if not is_full(layers):
+            return None
+        return f"no space left on {layers} ({free_space(layers)}): jettison prune frees some"
 
     def _contain(
         self,

@@ -5,10 +5,11 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager
 from typing import Protocol
 
 from jettison.errors import Cancelled, JettisonError
-from jettison.model.event import Observer, StepExplained, StepFinished, StepStarted
+from jettison.model.event import Observer, StepExplained, StepFinished, StepLog, StepStarted
 from jettison.plan.ancestors import ancestors
 from jettison.plan.steps import BindMount, Local, Merge, PathSource, Source, Step, StepInfo
 from jettison.solve.graph import base_sources, readers
@@ -18,6 +19,9 @@ from jettison.solve.recorded import dump
 from jettison.solve.schedule import run_all
 
 SnapshotOf = Callable[[Step], Snapshot]
+
+_SAY_AFTER = 0.5  # seconds of waiting for another build until it is said
+_WAITING = b"waiting for another build that runs this step\n"
 
 
 class Workbench(Protocol):
@@ -49,6 +53,12 @@ class Workbench(Protocol):
 
     def read_digest(self, step: Step, reader: Reader, layers: Snapshot) -> str:
         """The content digest of what ``step`` reads from an unpacked snapshot."""
+        ...
+
+    def alone(self, key: str, waiting: Callable[[], None]) -> AbstractContextManager[None]:
+        """Hold the lock on ``key``, which other builds of this store take too; ``waiting`` is
+        called while one of them has it.
+        """
         ...
 
     def listing(self, digest: str) -> str | None:
@@ -298,13 +308,27 @@ class Solver:
         # Again: what the step builds on may have been made anew, since no cache had it.
         description = self._described(step)
         content_key = key_of("content", description)
+        if self._lookup.ignores_cache(step):
+            self._make(step, key, content_key, info, description)
+            return False
+        with self._bench.alone(f"step {content_key}", self._waiting(key)):
+            found = self._records.get(content_key)  # another build may have made it meanwhile
+            if found is not None and (not unpacked or self._fetch(step, key, found)):
+                self._records.put(key, found, name=info.name)
+                self._results[key] = found
+                return True
+            self._make(step, key, content_key, info, description)
+        return False
+
+    def _make(
+        self, step: Step, key: str, content_key: str, info: StepInfo, description: list[object]
+    ) -> None:
         if self._explain:
             self._say_why(step, key, info, content_key, description)
         layers = self._execute(step, key, info)
         parts = dump(description, self._bench.listing, origin=self._origin)
         self._records.put(content_key, layers, name=info.name, parts=parts)
         self._records.put(key, layers, name=info.name)
-        return False
 
     def _described(self, step: Step) -> list[object]:
         return self.describe(step, self._by_content(step))
@@ -314,6 +338,20 @@ class Solver:
         self._results[key] = layers
         self._made(step, layers)
         return layers
+
+    def _waiting(self, vertex: str) -> Callable[[], None]:
+        """What to do again and again while another build runs a step: say so, watch ``cancel``."""
+        since: float | None = self._clock()
+
+        def waiting() -> None:
+            nonlocal since
+            if self._cancel.is_set():
+                raise Cancelled
+            if since is not None and self._clock() - since >= _SAY_AFTER:
+                self._observer.emit(StepLog(vertex, 2, _WAITING))
+                since = None
+
+        return waiting
 
     def _say_why(
         self, step: Step, key: str, info: StepInfo, content_key: str, description: list[object]

@@ -44,15 +44,22 @@ class Blobs:
         self._staging = staging
         self._leases = leases
         self._used: set[Digest] = set()
+        self.made = False
+        """Whether this process wrote any."""
 
     def path(self, digest: Digest) -> Path:
         """Where the blob is, or would be."""
         return self._root / algorithm_of(digest) / hex_of(digest)
 
-    def has(self, digest: Digest) -> bool:
-        """Whether the blob is here; if so a lease of this process now keeps it."""
+    def has(self, digest: Digest, size: int | None = None) -> bool:
+        """Whether the blob is here; if so a lease of this process now keeps it.
+
+        With ``size``: and has as many bytes. One that has not is damaged, and counts as missing,
+        so that it is made again.
+        """
         with self._leases.using(blob_mark(digest)):
-            here = self.path(digest).is_file()
+            found = self.size(digest)
+            here = found is not None and size in (None, found)
         if here:
             self._used.add(digest)
         return here
@@ -196,6 +203,7 @@ class Blobs:
                 return
             target.parent.mkdir(exist_ok=True)
             os.rename(draft, target)
+            self.made = True
 
 
 class BlobWriter:
@@ -231,7 +239,7 @@ class BlobWriter:
         if self._size is not None and self.written > self._size:
             raise ImageError(f"{self._name} has more than the {self._size} bytes it should have")
         self._hash.update(view)
-        with store_faults("cannot write a blob"):
+        with store_faults("cannot write a blob", self._path):
             while view:
                 view = view[os.write(self._fd, view) :]
         return length
@@ -251,7 +259,7 @@ class BlobWriter:
             )
         if self._expected is not None and digest != self._expected:
             raise ImageError(f"{self._name} has digest {digest}")
-        with store_faults("cannot write a blob"):
+        with store_faults("cannot write a blob", self._path):
             os.fsync(self._fd)
         blob = Blob(digest, self.written)
         self._blobs._adopt(self._path, blob)

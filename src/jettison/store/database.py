@@ -6,21 +6,23 @@ Everything in it can be made anew, so a damaged or outdated file is replaced, ne
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from jettison.errors import StoreError
+from jettison.store.faults import free_space, is_full, store_faults
 from jettison.store.locks import locked
 from jettison.store.paths import Paths
 
 if TYPE_CHECKING:
     import sqlite3
 
-VERSION = 1
+VERSION = 2
 _BUSY_SECONDS = 30.0
 _SCHEMA = """
 CREATE TABLE records (
@@ -30,7 +32,7 @@ CREATE INDEX records_description ON records (description, created);
 CREATE TABLE parts (key TEXT PRIMARY KEY, parts BLOB NOT NULL) WITHOUT ROWID;
 CREATE TABLE layers (
     id TEXT PRIMARY KEY, diff_id TEXT, created REAL NOT NULL, used REAL NOT NULL,
-    size INTEGER) WITHOUT ROWID;
+    size INTEGER, committed REAL, seconds REAL NOT NULL DEFAULT 0, boot TEXT) WITHOUT ROWID;
 CREATE TABLE layer_blobs (
     layer TEXT NOT NULL, compression TEXT NOT NULL, diff_id TEXT NOT NULL,
     descriptor BLOB NOT NULL, digest TEXT NOT NULL, used REAL NOT NULL,
@@ -45,6 +47,7 @@ CREATE TABLE memo (
 """
 
 Row = tuple[Any, ...]
+T = TypeVar("T")
 
 
 class Database:
@@ -56,28 +59,72 @@ class Database:
         self._creation = paths.lock("database")
         self._lock = threading.RLock()
         self._connection: sqlite3.Connection | None = None
+        self._inode = 0
 
     def rows(self, sql: str, parameters: Sequence[object] = ()) -> list[Row]:
         """All rows of a query."""
-        with self._session() as connection:
-            return connection.execute(sql, parameters).fetchall()
+        return self._with(lambda connection: connection.execute(sql, parameters).fetchall())
 
     def row(self, sql: str, parameters: Sequence[object] = ()) -> Row | None:
         """The first row of a query, if there is one."""
-        with self._session() as connection:
+
+        def first(connection: sqlite3.Connection) -> Row | None:
             found: Row | None = connection.execute(sql, parameters).fetchone()
             return found
 
+        return self._with(first)
+
     def run(self, *statements: tuple[str, Sequence[object]]) -> None:
         """Execute statements in one transaction."""
-        with self._session() as connection, _transaction(connection):
-            for sql, parameters in statements:
-                connection.execute(sql, parameters)
+
+        def all_of_them(connection: sqlite3.Connection) -> None:
+            with _transaction(connection):
+                for sql, parameters in statements:
+                    connection.execute(sql, parameters)
+
+        self._with(all_of_them)
 
     def run_many(self, sql: str, rows: Iterable[Sequence[object]]) -> None:
         """Execute one statement for each row, in one transaction."""
-        with self._session() as connection, _transaction(connection):
-            connection.executemany(sql, rows)
+        rows = list(rows)
+        if not rows:
+            return
+
+        def each(connection: sqlite3.Connection) -> None:
+            with _transaction(connection):
+                connection.executemany(sql, rows)
+
+        self._with(each)
+
+    def problem(self, *, deep: bool) -> str:
+        """What is wrong with the file as it is, without replacing it; empty if nothing is.
+
+        ``deep`` compares the indexes with the tables too (PRAGMA integrity_check).
+        """
+        import sqlite3
+
+        if not self._path.exists():
+            return ""
+        try:
+            connection = sqlite3.connect(f"file:{quote(self._path)}?mode=ro", uri=True, timeout=5)
+            with contextlib.closing(connection):
+                (version,) = connection.execute("PRAGMA user_version").fetchone()
+                if version != VERSION:
+                    return f"has version {version} instead of {VERSION}"
+                pragma = "integrity_check(1)" if deep else "quick_check(1)"
+                (found,) = connection.execute(f"PRAGMA {pragma}").fetchone()
+        except (sqlite3.Error, OSError) as error:
+            return str(error)
+        if found != "ok":
+            return str(found)
+        return "" if os.access(self._path, os.W_OK) else "cannot be written"
+
+    def renew(self) -> None:
+        """Put an empty database in its place. Raises StoreError."""
+        with self._lock, store_faults(f"cannot replace {self._path}"):
+            self.close()
+            with locked(self._creation):
+                _renew(self._path, self._draft)
 
     def close(self) -> None:
         with self._lock:
@@ -85,21 +132,68 @@ class Database:
                 self._connection.close()
                 self._connection = None
 
-    @contextmanager
-    def _session(self) -> Iterator[sqlite3.Connection]:
+    def _with(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        """What ``work`` gives; it is done again on a new database if this one proves unusable."""
         import sqlite3
 
         with self._lock:
             try:
-                if self._connection is None:
-                    self._connection = _open(self._path, self._draft, self._creation)
-                yield self._connection
+                try:
+                    return work(self._connected())
+                except sqlite3.DatabaseError as error:
+                    if getattr(error, "sqlite_errorcode", 0) & 0xFF not in _UNUSABLE:
+                        raise
+                    self._replace()
+                    return work(self._connected())
             except (sqlite3.Error, OSError) as error:
-                raise StoreError(f"{self._path}: {error}", hint=_hint(error)) from error
+                message = f"{self._path}: {getattr(error, 'strerror', None) or error}"
+                full = _is_full(error) or is_full(self._path.parent)
+                more = f" ({free_space(self._path.parent)})" if full else ""
+                raise StoreError(message + more, hint=_hint(full)) from error
+
+    def _connected(self) -> sqlite3.Connection:
+        if self._connection is None:
+            self._connection = _open(self._path, self._draft, self._creation)
+            self._inode = _inode(self._path)
+        return self._connection
+
+    def _replace(self) -> None:
+        """Have an empty database in place of one that is damaged or cannot be written, unless
+        another process has done so already.
+        """
+        self.close()
+        with locked(self._creation):
+            if _inode(self._path) == self._inode:
+                _renew(self._path, self._draft)
 
 
-def _hint(error: Exception) -> str:
-    if getattr(error, "sqlite_errorname", "") == "SQLITE_FULL":
+_IOERR = 10
+_UNUSABLE = (8, 11, 26)
+"""SQLITE_READONLY (also that of a file replaced by another process), _CORRUPT, _NOTADB."""
+
+
+def quote(path: Path) -> str:
+    """A path for a file: URI (sqlite.org/uri.html)."""
+    from urllib.parse import quote_from_bytes
+
+    return quote_from_bytes(os.fsencode(path))
+
+
+def _inode(path: Path) -> int:
+    try:
+        return path.stat().st_ino
+    except FileNotFoundError:
+        return 0
+
+
+def _is_full(error: Exception) -> bool:
+    full = (errno.ENOSPC, errno.EDQUOT)
+    name = getattr(error, "sqlite_errorname", "")
+    return name == "SQLITE_FULL" or getattr(error, "errno", None) in full
+
+
+def _hint(full: bool) -> str:
+    if full:
         return "free some space, for example with `jettison prune`"
     return "the file holds only what can be made anew; if this stays, remove it"
 
@@ -129,34 +223,48 @@ def _open(path: Path, draft: Path, creation: Path) -> sqlite3.Connection:
     with locked(creation):
         try:
             connection = _current(path)
-        except sqlite3.OperationalError:
-            raise
+        except sqlite3.OperationalError as error:
+            if getattr(error, "sqlite_errorcode", 0) & 0xFF != _IOERR:
+                raise
+            # No room for the index that processes share (-shm): alone it goes without one
+            # (sqlite.org/wal.html, "Use of WAL Without Shared-Memory").
+            connection = _current(path, alone=True)
         except sqlite3.DatabaseError:  # not a database, or a damaged one
             connection = None
         if connection is None:
-            _discard(draft)
-            _create(draft)
-            _discard(path)
-            os.rename(draft, path)
+            _renew(path, draft)
             connection = _connect(path)
         return connection
 
 
-def _connect(path: Path) -> sqlite3.Connection:
+def _renew(path: Path, draft: Path) -> None:
+    _discard(draft)
+    _create(draft)
+    _discard(path)
+    os.rename(draft, path)
+
+
+def _connect(path: Path, *, alone: bool = False) -> sqlite3.Connection:
     import sqlite3
 
     connection = sqlite3.connect(
         path, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False
     )
-    connection.execute("PRAGMA synchronous = NORMAL")
+    try:
+        if alone:
+            connection.execute("PRAGMA locking_mode = EXCLUSIVE")
+        connection.execute("PRAGMA synchronous = NORMAL")
+    except sqlite3.Error:
+        connection.close()
+        raise
     return connection
 
 
-def _current(path: Path) -> sqlite3.Connection | None:
+def _current(path: Path, *, alone: bool = False) -> sqlite3.Connection | None:
     """A connection, if the file has the schema of this version; None if an older one or none."""
     if not path.exists():
         return None
-    connection = _connect(path)
+    connection = _connect(path, alone=alone)
     version = 0
     try:
         (version,) = connection.execute("PRAGMA user_version").fetchone()

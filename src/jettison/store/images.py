@@ -168,6 +168,10 @@ class Images:
                 continue
         return found
 
+    def members(self, index: Descriptor) -> _Descriptors:
+        """The manifests of an index; none if it is missing or malformed."""
+        return [*self._with_members(index)][1:]
+
     def _children(self, descriptor: Descriptor) -> _Descriptors:
         if descriptor.mediaType in INDEX_TYPES:
             return [*read_index(self._blobs, descriptor).manifests]

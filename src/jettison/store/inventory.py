@@ -29,7 +29,8 @@ class Item(Struct, frozen=True):
     ``kind`` is ``image`` (its blobs), ``layer`` (unpacked), ``blob`` (one that no named image
     has) or ``mount`` (a cache mount). Sizes are bytes on disk, for layers with every file counted
     in full although layers may share it; times are seconds since the epoch. ``in_use``: a running
-    build uses it. ``reclaimable``: pruning everything would take it.
+    build uses it. ``reclaimable``: pruning everything would take it. ``seconds``: how long
+    it took to make, as far as known.
     """
 
     kind: str
@@ -40,6 +41,7 @@ class Item(Struct, frozen=True):
     used: float
     in_use: bool = False
     reclaimable: bool = True
+    seconds: float = 0.0
 
 
 class Parts(Struct, frozen=True):
@@ -88,9 +90,9 @@ class Inventory:
     def layer_items(self) -> list[Item]:
         """All unpacked layers; those of no record have no description."""
         facts = {
-            layer: (created, used)
-            for layer, created, used in self._parts.database.rows(
-                "SELECT id, created, used FROM layers"
+            layer: (created, used, seconds)
+            for layer, created, used, seconds in self._parts.database.rows(
+                "SELECT id, created, used, seconds FROM layers"
             )
         }
         last_use: dict[str, float] = {}
@@ -102,12 +104,13 @@ class Inventory:
                 names[record.layers[-1]] = record.description
         items = []
         for layer in self.on_disk:
-            created, used = facts.get(layer, (0.0, 0.0))
+            created, used, seconds = facts.get(layer, (0.0, 0.0, 0.0))
             size = self._sizes.get(layer, 0)
             in_use = self.uses_layer(layer)
             used = max(used, last_use.get(layer, 0.0))
+            name = names.get(layer, "")
             items.append(
-                Item("layer", layer, names.get(layer, ""), size, created, used, in_use, not in_use)
+                Item("layer", layer, name, size, created, used, in_use, not in_use, seconds)
             )
         return items
 
@@ -219,7 +222,7 @@ def _measure(parts: Parts, layer: str) -> int:
     with contextlib.suppress(StoreError):  # on a full disk nothing can be remembered
         parts.database.run(
             (
-                "INSERT INTO layers (id, created, used, size) VALUES (?, ?, ?, ?) "
+                "INSERT INTO layers (id, created, used, size, boot) VALUES (?, ?, ?, ?, '') "
                 "ON CONFLICT (id) DO UPDATE SET size = excluded.size",
                 (layer, seen, seen, size),
             )

@@ -16,7 +16,7 @@ import errno
 import hashlib
 import os
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -50,13 +50,24 @@ class Layers:
     """The unpacked layers of a store."""
 
     def __init__(
-        self, paths: Paths, staging: StagingArea, leases: Leases, database: Database, uses: Uses
+        self,
+        paths: Paths,
+        staging: StagingArea,
+        leases: Leases,
+        database: Database,
+        uses: Uses,
+        boot: Callable[[], str],
     ) -> None:
         self._root = paths.layers
         self._staging = staging
         self._leases = leases
         self._database = database
         self._uses = uses
+        self._boot = boot
+        self.committed: set[str] = set()
+        """Layers that this process committed and has not begun to sync (`Durability`)."""
+        self.made = False
+        """Whether this process committed any."""
 
     def new_id(self) -> str:
         """An id for what a step makes."""
@@ -108,26 +119,43 @@ class Layers:
         *,
         diff_id: Digest | None = None,
         created: float | None = None,
+        seconds: float = 0.0,
     ) -> None:
         """Make ``staging.upper`` the layer ``layer``, by a rename; ``created`` None means now.
 
-        If another process made it first, that one stays and this one is dropped.
+        ``seconds`` is how long it took to make. If another process made it first, that one stays
+        and this one is dropped.
         """
+        mine = False
         with self._leases.using(layer_mark(layer)):
             target = self.path(layer)
             with store_faults(f"cannot keep layer {layer}"):
                 if not target.is_dir():
                     try:
                         os.rename(staging.upper, target)
+                        mine = True
                     except OSError as error:
                         if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
                             raise
+        if not mine:
+            return
+        self.committed.add(layer)
+        self.made = True
         now = time.time()
         self._database.run(
             (
-                "INSERT INTO layers (id, diff_id, created, used) VALUES (?, ?, ?, ?) "
-                "ON CONFLICT (id) DO UPDATE SET diff_id = coalesce(excluded.diff_id, diff_id)",
-                (layer, diff_id, now if created is None else created, now),
+                "INSERT OR REPLACE INTO layers "
+                "(id, diff_id, created, committed, used, seconds, boot) "
+                "VALUES (?, ?, ?, ?, ?, ?, ?)",
+                (
+                    layer,
+                    diff_id,
+                    now if created is None else created,
+                    now,
+                    now,
+                    seconds,
+                    self._boot(),
+                ),
             )
         )
 
@@ -135,6 +163,11 @@ class Layers:
         """When the layer was committed, in seconds since the epoch; None if it never was."""
         row = self._database.row("SELECT created FROM layers WHERE id = ?", (layer,))
         return None if row is None else float(row[0])
+
+    def committed_at(self, layer: str) -> float | None:
+        """When the layer was put here, whatever it says of itself; None if nobody noted it."""
+        row = self._database.row("SELECT committed FROM layers WHERE id = ?", (layer,))
+        return None if row is None else row[0]
 
     def diff_id(self, layer: str) -> Digest | None:
         """The digest of the layer's uncompressed tar, if anybody remembered it."""
@@ -145,7 +178,7 @@ class Layers:
         """Have everything that was committed on the disk, so that it survives a power cut.
 
         A commit does not wait for the disk (processes that die do no harm, only machines do).
-        Syncs the whole file system (syncfs(2)).
+        Syncs the whole file system (syncfs(2)). Raises StoreError.
         """
         import ctypes
 

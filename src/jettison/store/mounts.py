@@ -146,7 +146,8 @@ class CacheMounts:
             if note.stat().st_mtime > self.used(place):
                 return int(note.read_text())
         size = tree_size(place)
-        note.write_text(str(size))
+        with contextlib.suppress(OSError):  # on a full disk nothing can be remembered
+            note.write_text(str(size))
         return size
 
     def _touch(self, place: Path) -> None:

@@ -123,6 +123,22 @@ class Names:
         gone = set(digests)
         self._change(lambda es: [d for d in es if d.digest not in gone or _name_of(d)])
 
+    def problem(self) -> str:
+        """What is wrong with the index as a whole; empty if it can be read."""
+        try:
+            self._read()
+        except StoreError as error:
+            return error.message
+        return ""
+
+    def renew(self) -> None:
+        """Put an empty index in place of one that cannot be read, which stays as
+        ``locks/index.json.broken``. Raises StoreError.
+        """
+        with store_faults("cannot replace the index"), locked(self._lock):
+            os.replace(self._index, self._draft.with_name("index.json.broken"))
+            self._write(())
+
     def _read(self) -> tuple[Descriptor, ...]:
         with store_faults("cannot read the index"), open(self._index, "rb") as file:
             status = os.fstat(file.fileno())
@@ -147,17 +163,21 @@ class Names:
             after = change(before)
             if after == before:
                 return
-            index = Index(schemaVersion=2, mediaType=OCI_INDEX, manifests=tuple(after))
-            # Only the holder of the lock writes the draft. First the blobs' names are on the disk,
-            # then the index that mentions them.
-            blobs, root = self._directories
-            _sync_directory(blobs)
-            with open(self._draft, "wb") as file:
-                file.write(encode(index))
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(self._draft, self._index)
-            _sync_directory(root)
+            self._write(after)
+
+    def _write(self, entries: Iterable[Descriptor]) -> None:
+        """Only the holder of the lock writes the draft. First the blobs' names are on the disk,
+        then the index that mentions them.
+        """
+        index = Index(schemaVersion=2, mediaType=OCI_INDEX, manifests=tuple(entries))
+        blobs, root = self._directories
+        _sync_directory(blobs)
+        with open(self._draft, "wb") as file:
+            file.write(encode(index))
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(self._draft, self._index)
+        _sync_directory(root)
 
 
 def _sync_directory(path: Path) -> None:

@@ -38,7 +38,7 @@ class LayerBlobs:
         if row is None:
             return None
         found = LayerBlob(Digest(row[0]), msgspec.json.decode(row[1], type=Descriptor))
-        if not self._blobs.has(found.descriptor.digest):
+        if not self._blobs.has(found.descriptor.digest, found.descriptor.size):
             return None
         self._uses.note("layer_blobs", found.descriptor.digest)
         return found
@@ -88,4 +88,4 @@ class Results:
                 manifest = decode(Manifest, stream.read(), f"manifest {descriptor.digest}")
         except (NotFoundError, ImageError):
             return False
-        return all(self._blobs.has(d.digest) for d in (manifest.config, *manifest.layers))
+        return all(self._blobs.has(d.digest, d.size) for d in (manifest.config, *manifest.layers))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
@@ -14,8 +14,10 @@ from jettison.errors import StoreError
 from jettison.store.blobs import Blobs
 from jettison.store.cache import Cache
 from jettison.store.database import Database
+from jettison.store.durable import Durability, boot_id
 from jettison.store.faults import store_faults
 from jettison.store.images import Images
+from jettison.store.keylocks import KeyLocks
 from jettison.store.layers import Layers
 from jettison.store.lease import Leases
 from jettison.store.memo import Memo
@@ -28,6 +30,7 @@ from jettison.store.staging import Staging
 from jettison.store.uses import Uses
 
 if TYPE_CHECKING:
+    from jettison.store.check import Problem
     from jettison.store.inventory import Item, Parts
     from jettison.store.prune import Pruned
 
@@ -37,7 +40,7 @@ class Store:
     have the same store open.
     """
 
-    def __init__(self, paths: Paths) -> None:
+    def __init__(self, paths: Paths, boot: Callable[[], str] = boot_id) -> None:
         self.root = paths.root
         self.paths = paths
         self.leases = Leases(paths)
@@ -45,7 +48,10 @@ class Store:
         self._database = Database(paths)
         self.blobs = Blobs(paths, self.staging, self.leases)
         self._uses = Uses(self._database)
-        self.layers = Layers(paths, self.staging, self.leases, self._database, self._uses)
+        self.layers = Layers(paths, self.staging, self.leases, self._database, self._uses, boot)
+        self.durability = Durability(
+            paths, self._database, self.leases, self.staging, self.layers, boot
+        )
         self.cache = Cache(self._database, self.layers, self._uses)
         self.layer_blobs = LayerBlobs(self._database, self.blobs, self._uses)
         self.results = Results(self._database, self.blobs, self._uses)
@@ -54,6 +60,7 @@ class Store:
         self.names = Names(paths)
         self.images = Images(self.blobs, self.names)
         self.cache_mounts = CacheMounts(paths, self.staging)
+        self.key_locks = KeyLocks(paths)
 
     @classmethod
     def open(cls, root: Path) -> Store:
@@ -90,6 +97,8 @@ class Store:
         all: bool = False,
         until: float | None = None,
         max_used_space: int | None = None,
+        reserved_space: int | None = None,
+        min_free_space: int | None = None,
     ) -> Pruned:
         """Remove garbage and, if asked, what can be made again (`prune.Wish` says what exactly).
 
@@ -99,7 +108,7 @@ class Store:
         from jettison.store.prune import Collector, Wish
 
         self.flush()
-        wish = Wish(all, until, max_used_space)
+        wish = Wish(all, until, max_used_space, reserved_space, min_free_space)
         pruned = Collector(self._parts(), self.leases, self.staging, wish).collect()
         self.memo.trim()
         return pruned
@@ -116,6 +125,42 @@ class Store:
                 kept, strays = inventory.blob_items()
                 items = [*inventory.image_items(), *inventory.layer_items(), *kept, *strays]
         return [*items, *mount_items(self._parts())]
+
+    def check(self, *, deep: bool, repair: bool, progress: Callable[[str], None]) -> list[Problem]:
+        """Verify everything in the store; see `check.Checker`. Raises StoreError."""
+        from jettison.store.check import Checker, Problem
+        from jettison.store.checklayers import LayerCheck
+
+        problems: list[Problem] = []
+        if broken := self._database.problem(deep=deep):
+            if repair:
+                self._database.renew()
+            problems.append(Problem("database", "cache.db", broken, mended=repair))
+        if broken := self.names.problem():
+            if repair:
+                self.names.renew()
+            problems.append(Problem("store", "index.json", broken, mended=repair))
+        if any(not problem.mended for problem in problems):
+            return problems  # what is wrong beyond that shows only when these are mended
+        parts = self._parts()
+        doubtful = self.durability.doubtful()
+        if repair:
+            self.durability.drop_doubtful()
+        problems += [
+            Problem("layer", i, "was not synced before the reboot: not used", True, repair)
+            for i in sorted(doubtful)
+        ]
+        layer_check = LayerCheck(parts.layers, parts.database, doubtful)
+        checker = Checker(
+            parts,
+            self.leases,
+            self.staging,
+            layer_check,
+            deep=deep,
+            repair=repair,
+            progress=progress,
+        )
+        return [*problems, *checker.run()]
 
     def _parts(self) -> Parts:
         from jettison.store.inventory import Parts

@@ -93,3 +93,16 @@ def finish(process: subprocess.Popen[str]) -> str:
     out, err = process.communicate(timeout=60)
     assert process.returncode == 0, err
     return out
+
+
+HOLDER_OF_A_LAYER = """
+import sys
+from pathlib import Path
+from jettison.store.store import Store
+store = Store.open(Path(sys.argv[1]))
+with store.lease():
+    assert store.layers.has(sys.argv[2])
+    print("ready", flush=True)
+    sys.stdin.read()
+"""
+"""A process that holds a lease on a layer until its standard input ends."""

@@ -9,6 +9,7 @@ import pytest
 from jettison.errors import StoreError
 from jettison.model.digest import sha256_digest
 from jettison.model.oci import OCI_INDEX, OCI_LAYER, Descriptor, Index, encode
+from jettison.store.prune import Wish
 from jettison.store.remembered import LayerBlob
 from jettison.store.store import Store
 from tests.unit.store.storetools import (
@@ -397,3 +398,48 @@ def test_a_full_disk_can_be_pruned(small_disk: Path) -> None:
         store.blobs.ingest_bytes(b"more" * 5000)
         store.cache.put("again", ())
         assert store.cache.get("k") is None
+
+
+def costing(store: Store, key: str, mib: int, seconds: float, age: float) -> str:
+    """A layer of so many MiB that took so long to make, and was used so long ago."""
+    layer = recorded_layer(store, key, mib * MIB)
+    used_at(store, key, time.time() - age)
+    store._database.run(("UPDATE layers SET seconds = ? WHERE id = ?", (seconds, layer)))
+    return layer
+
+
+def test_what_took_long_to_make_for_its_size_stays_longer(store: Store) -> None:
+    """10 s per 100 MB make something 11 times as young."""
+    cheap = costing(store, "cheap", 2, 0.0, age=1000)
+    dear = costing(store, "dear", 2, 0.2, age=5000)  # 10 s per 100 MB: as stale as 455 s
+    store.prune(max_used_space=2 * MIB + 100_000)
+    assert layers_of(store) == {dear}
+    assert cheap not in layers_of(store)
+
+
+def test_age_wins_in_the_end(store: Store) -> None:
+    cheap = costing(store, "cheap", 2, 0.0, age=1000)
+    dear = costing(store, "dear", 2, 0.2, age=20_000)
+    store.prune(max_used_space=2 * MIB + 100_000)
+    assert layers_of(store) == {cheap}
+    assert dear not in layers_of(store)
+
+
+@pytest.mark.parametrize(
+    ("wish", "total", "free", "limit"),
+    [
+        (Wish(), 100, 0, None),
+        (Wish(all=True), 100, 0, None),
+        (Wish(max_used_space=60), 100, 0, 60),
+        (Wish(min_free_space=20), 100, 5, 85),
+        (Wish(min_free_space=20), 100, 50, 100),
+        (Wish(max_used_space=60, min_free_space=20), 100, 5, 60),
+        (Wish(max_used_space=90, min_free_space=20), 100, 5, 85),
+        (Wish(max_used_space=90, min_free_space=200, reserved_space=10), 100, 5, 10),
+        (Wish(reserved_space=10), 100, 5, 10),
+        (Wish(min_free_space=500), 100, 5, 0),
+    ],
+)
+def test_bounds(wish: Wish, total: int, free: int, limit: int | None) -> None:
+    """BuildKit's calculateKeepBytes (cache/manager.go)."""
+    assert wish.limit(total, free) == limit

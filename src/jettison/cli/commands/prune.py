@@ -27,11 +27,23 @@ from jettison.errors import JettisonError, UsageError
     "--keep-storage",
     "space",
     metavar="BYTES",
-    help="Cache, oldest first, until the rest fits, e.g. 10gb",
+    help="Cache, what is missed least first, until the rest fits, e.g. 10gb",
+)
+@click.option(
+    "--min-free-space", "free", metavar="BYTES", help="Cache, until so much of the disk is free"
+)
+@click.option(
+    "--reserved-space", "reserved", metavar="BYTES", help="Cache that these bounds never take"
 )
 @format_flag
 def command(
-    everything: bool, force: bool, filters: tuple[str, ...], space: str | None, format: str
+    everything: bool,
+    force: bool,
+    filters: tuple[str, ...],
+    space: str | None,
+    free: str | None,
+    reserved: str | None,
+    format: str,
 ) -> int:
     """Remove images without a name, and what nothing leads to; with flags also build cache.
 
@@ -45,9 +57,11 @@ def command(
         all=everything,
         unused_for=max((unused_for(text, time.time()) for text in filters), default=None),
         keep_bytes=values.size("--max-used-space", space) if space else None,
+        free_bytes=values.size("--min-free-space", free) if free else None,
+        reserved_bytes=values.size("--reserved-space", reserved) if reserved else None,
     )
     if not force:
-        _ask(everything or bool(filters) or space is not None)
+        _ask(everything or bool(filters) or any((space, free, reserved)))
     with watching("quiet", os.environ):
         from jettison.app.prune import prune
 
