@@ -19,7 +19,7 @@ from tests.fuzz.strategies import generated, mutated
 from tests.fuzz.trial import check_lint, outcome
 
 FUZZ = int(os.environ.get("FUZZ", "0"))
-SLOW = 2.0
+SLOW = 5.0
 """Seconds of the processor's time that one example may take, on a busy machine."""
 
 KINDS: dict[str, tuple[st.SearchStrategy[str], float]] = {
