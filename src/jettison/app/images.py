@@ -46,7 +46,7 @@ def pull(
 
     ``platform`` None is this host's.
     """
-    from jettison.app.build import build_platform
+    from jettison.app.planning import build_platform
     from jettison.registry.pull import pull as pull_image
 
     reference = parse_reference(name)
@@ -157,7 +157,7 @@ def inspect(
     name: str, *, environ: Mapping[str, str], platform: Platform | None = None
 ) -> dict[str, Any]:
     """What is known of an image, in the words of ``docker image inspect``."""
-    from jettison.app.build import build_platform
+    from jettison.app.planning import build_platform
 
     with open_store(environ) as store:
         descriptor = store.images.find(name)

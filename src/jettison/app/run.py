@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from jettison.app.build import build_platform
+from jettison.app.planning import build_platform
 from jettison.app.registries import registry_source
 from jettison.app.session import Session, open_session
 from jettison.app.sources import BaseImages

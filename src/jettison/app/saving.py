@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import IO
 
-from jettison.app.build import build_platform
+from jettison.app.planning import build_platform
 from jettison.errors import ImageError, UsageError
 from jettison.export.archive import DockerImage, Package, write_archive
 from jettison.model.digest import Digest, parse_digest
