@@ -102,7 +102,7 @@ class _Copier:
                 _make_way(path)
                 os.mkdir(path, 0o700)
             self._directories.append((path, status))
-            _copy_xattrs(host, path)
+            _copy_xattrs(host, path, status)
             return
         _make_way(path)
         if status.st_nlink > 1:
@@ -117,7 +117,7 @@ class _Copier:
         elif not self._make_node(path, status):
             return
         if kind != stat.S_IFLNK:
-            _copy_xattrs(host, path)
+            _copy_xattrs(host, path, status)
             os.chmod(path, stat.S_IMODE(status.st_mode))
         self._date(path, status)
 
@@ -145,9 +145,9 @@ def _copy_file(host: bytes, path: bytes) -> None:
             pass
 
 
-def _copy_xattrs(host: bytes, path: bytes) -> None:
+def _copy_xattrs(host: bytes, path: bytes, status: os.stat_result) -> None:
     """Copy what attributes can be copied, as buildx does: not every file system has them."""
-    for name, value in portable_xattrs(host).items():
+    for name, value in portable_xattrs(host, status).items():
         try:
             os.setxattr(path, name, value, follow_symlinks=False)
         except OSError:

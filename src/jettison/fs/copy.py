@@ -16,7 +16,7 @@ from jettison.errors import PathError
 from jettison.fs.merge import merge_archive
 from jettison.fs.modes import Mode
 from jettison.fs.select import Item, Selection, contents
-from jettison.fs.stack import OVERLAY_PREFIXES, Stack
+from jettison.fs.stack import LAYER_PREFIXES, Stack
 from jettison.fs.tree import Entry, Tree, clean, join, parent_of
 from jettison.fs.upper import Upper, writing
 from jettison.fs.write import (
@@ -77,7 +77,7 @@ def put_file(
     owner = chown or (0, 0)
     place = _file_place(upper, dest, name, owner, chmod)
     want = Attributes(chmod.apply(mode, is_dir=False) if chmod else mode, *owner)
-    upper.put(place, lambda real: write_file(real, content, want))
+    upper.put(place, lambda real: write_file(real, content, want, upper.owners))
 
 
 def _prepare(upper: Upper, dest: str, owner: Owner, chmod: Mode | None) -> str:
@@ -168,7 +168,7 @@ class _Copier(Struct):
                     # BuildKit gives an existing parent nothing but the mode of the source.
                     os.chmod(real, entry.mode)
                     return
-                apply(real, self._wanted(entry))
+                apply(real, self._wanted(entry), self.upper.owners)
         self.times.append((path, entry.mtime_ns))
 
     def _wanted(self, entry: Entry) -> Attributes:
@@ -181,27 +181,27 @@ class _Copier(Struct):
 
     def _file(self, entry: Entry, path: str) -> None:
         """Copy anything but a directory to exactly ``path``."""
-        want = self._wanted(entry)
+        want, owners = self._wanted(entry), self.upper.owners
         kind = entry.kind
         if kind == stat.S_IFREG:
             self._regular(entry, path, want)
         elif kind == stat.S_IFLNK:
             target = entry.target
-            self.upper.put(path, lambda real: write_link(real, target, want))
+            self.upper.put(path, lambda real: write_link(real, target, want, owners))
         elif kind == stat.S_IFSOCK:
-            self.upper.put(path, lambda real: write_file(real, b"", want))
+            self.upper.put(path, lambda real: write_file(real, b"", want, owners))
         else:
             self._node(entry, path, want)
 
     def _node(self, entry: Entry, path: str, want: Attributes) -> None:
         """FIFOs and devices. Block devices become character devices (BuildKit masks the type)."""
-        rdev = entry.st.st_rdev
+        rdev, owners = entry.st.st_rdev, self.upper.owners
         if entry.kind == stat.S_IFIFO:
-            self.upper.put(path, lambda real: write_node(real, stat.S_IFIFO, 0, want))
+            self.upper.put(path, lambda real: write_node(real, stat.S_IFIFO, 0, want, owners))
         elif rdev == 0:
             raise PathError(f"cannot copy {entry.path}: a layer cannot hold a device 0:0")
         else:
-            self.upper.put(path, lambda real: write_node(real, stat.S_IFCHR, rdev, want))
+            self.upper.put(path, lambda real: write_node(real, stat.S_IFCHR, rdev, want, owners))
 
     def _regular(self, entry: Entry, path: str, want: Attributes) -> None:
         st = entry.st
@@ -214,11 +214,14 @@ class _Copier(Struct):
             self.links[inode] = self.upper.real(path)
         elif self._may_link(entry, want) and self._link(entry, path):
             self.upper.linked.add(inode)
+            if isinstance(self.tree, Stack) and self.tree.kept:
+                self.upper.owners.mark()
             return
         if not self.reset_owner:
             capability = capability_of(entry.real)
             want = Attributes(want.mode, want.uid, want.gid, want.mtime_ns, capability)
-        self.upper.put(path, lambda real: self.files.copy(entry.real, real, want))
+        owners = self.upper.owners
+        self.upper.put(path, lambda real: self.files.copy(entry.real, real, want, owners))
 
     def _may_link(self, entry: Entry, want: Attributes) -> bool:
         """Whether the file itself may become part of the new layer.
@@ -261,4 +264,4 @@ def _has_plain_xattrs(real: str) -> bool:
         names = os.listxattr(real, follow_symlinks=False)
     except OSError:
         return False
-    return all(name == CAPABILITY or name.startswith(OVERLAY_PREFIXES) for name in names)
+    return all(name == CAPABILITY or name.startswith(LAYER_PREFIXES) for name in names)

@@ -17,6 +17,7 @@ from msgspec import Struct, field
 from jettison.errors import ArchiveError, JettisonError, StoreError
 from jettison.fs.below import Below
 from jettison.fs.confine import Root, clean, is_whiteout, join
+from jettison.fs.ownership import PREFIX, Owners
 from jettison.fs.tarformat import (
     BLOCK_DEVICE,
     CHARACTER,
@@ -32,6 +33,7 @@ from jettison.fs.tarread import TarReader
 _SMALL = 256 << 10
 _MAX_TIME = (1 << 63) - 1
 _MAX_OWNER = (1 << 32) - 2
+_NOT_TAKEN = (b"trusted.", b"user.overlay.", PREFIX.encode())
 _DEVICES = {CHARACTER: stat.S_IFCHR, BLOCK_DEVICE: stat.S_IFBLK}
 
 
@@ -80,7 +82,7 @@ class Extractor:
         self._limits = limits
         self._below = below
         self._replaced = replaced
-        self._owners = owners
+        self._owners = Owners(dest_dir) if owners else None
         self._in_user_namespace = in_user_namespace
         self._directories: dict[bytes, tuple[int, int]] = {}  # mode and time, set at the end
         self._copied: dict[str, bytes] = {}  # files of ``below`` that hard links were made of
@@ -177,8 +179,8 @@ class Extractor:
             else:
                 for data in reader.chunks():
                     _write(fd, data)
-            if self._owners:
-                os.fchown(fd, member.uid, member.gid)
+            if self._owners is not None:
+                self._owners.give(fd, member.uid, member.gid)
             if member.xattrs:
                 self._xattrs(fd, member.xattrs, path)
             os.fchmod(fd, member.mode)
@@ -190,8 +192,8 @@ class Extractor:
     def _directory(self, member: Member, path: bytes) -> None:
         self._make_directory(path)
         host = self.root.host(path)
-        if self._owners:
-            os.chown(host, member.uid, member.gid)
+        if self._owners is not None:
+            self._owners.give(host, member.uid, member.gid)
         self._xattrs(host, member.xattrs, path)
         self._directories[path] = (member.mode, _bound(member.mtime_ns))
         self.result.implied.discard(os.fsdecode(path))
@@ -222,8 +224,8 @@ class Extractor:
         below = self._below.lstat("/" + os.fsdecode(path)) if self._below else None
         if below is not None and stat.S_ISDIR(below.st.st_mode):
             host = self.root.host(path)
-            if self._owners:
-                os.chown(host, below.st.st_uid, below.st.st_gid)
+            if self._owners is not None:
+                self._owners.give(host, below.st.st_uid, below.st.st_gid)
             self._xattrs(host, _xattrs_of(below.real), path)
             return stat.S_IMODE(below.st.st_mode), below.st.st_mtime_ns
         return 0o755, _bound(self._time)
@@ -285,18 +287,23 @@ class Extractor:
     def _metadata(self, member: Member, path: bytes) -> None:
         """Owner, attributes, mode and time of anything but files and directories."""
         host = self.root.host(path)
-        if self._owners:
-            os.lchown(host, member.uid, member.gid)
-        self._xattrs(host, member.xattrs, path)
-        if not stat.S_ISLNK(os.lstat(host).st_mode):
+        kind = stat.S_IFMT(os.lstat(host).st_mode)
+        xattrs = member.xattrs
+        if kind != stat.S_IFREG:
+            # There it means nothing to the kernel, and something else to us.
+            xattrs = {name: v for name, v in xattrs.items() if name != b"security.capability"}
+        if self._owners is not None:
+            self._owners.give(host, member.uid, member.gid)
+        self._xattrs(host, xattrs, path)
+        if kind != stat.S_IFLNK:
             os.chmod(host, member.mode)
         mtime = _bound(member.mtime_ns)
         os.utime(host, ns=(mtime, mtime), follow_symlinks=False)
 
     def _xattrs(self, where: int | bytes, xattrs: dict[bytes, bytes], path: bytes) -> None:
-        """Set attributes; those that steer the host or the overlay mount are never taken."""
+        """Set attributes; those that steer the host, the layer or its mount are never taken."""
         for key, value in xattrs.items():
-            if key.startswith((b"trusted.", b"user.overlay.")) or b"\0" in key:
+            if key.startswith(_NOT_TAKEN) or b"\0" in key:
                 continue
             try:
                 if isinstance(where, int):
@@ -366,6 +373,6 @@ def _failure(path: bytes, error: OSError) -> JettisonError:
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return StoreError(f"no space left to unpack {name!r}", hint="free disk space, or prune")
     hint = None
-    if error.errno == errno.EINVAL:
-        hint = "if its owner is not mapped here, add subordinate ids (/etc/subuid, /etc/subgid)"
+    if error.errno == errno.EOPNOTSUPP:
+        hint = "the store's file system must have extended attributes: set JETTISON_ROOT"
     return ArchiveError(f"cannot unpack {name[-200:]!r}: {error.strerror}", hint=hint)

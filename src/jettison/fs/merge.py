@@ -70,7 +70,7 @@ class _Merger:
         if existing is not None and existing.is_dir:
             real = self._upper.copy_up(place)
             with writing(place):
-                apply(real, self._wanted(entry))
+                apply(real, self._wanted(entry), self._upper.owners)
         else:
             self._upper.make_dir(place, self._wanted(entry))
         self._places[entry.path] = place
@@ -97,9 +97,10 @@ class _Merger:
         real = self._upper.real(place)
         with writing(place):
             if entry.is_link:
-                os.lchown(real, *self._chown)
+                self._upper.owners.give(real, *self._chown)
             else:
-                apply(real, Attributes(entry.mode, *self._chown, entry.mtime_ns, capability))
+                want = Attributes(entry.mode, *self._chown, entry.mtime_ns, capability)
+                apply(real, want, self._upper.owners)
 
     def finish(self) -> None:
         """Set the times of directories, now that nothing more is made in them."""

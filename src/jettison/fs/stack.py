@@ -13,11 +13,14 @@ import stat
 from collections.abc import Iterator, Sequence
 
 from jettison.errors import PathError
+from jettison.fs import ownership
 from jettison.fs import tree as trees
+from jettison.fs.below import OVERLAY_PREFIXES
 from jettison.fs.tree import Entry, join, parent_of, unreadable
 
 OPAQUE_XATTRS = ("trusted.overlay.opaque", "user.overlay.opaque")
-OVERLAY_PREFIXES = ("trusted.overlay.", "user.overlay.")
+LAYER_PREFIXES = (*OVERLAY_PREFIXES, ownership.PREFIX)
+"""What the extended attributes begin with that belong to the layer, not to the image."""
 
 
 def is_whiteout(st: os.stat_result) -> bool:
@@ -56,6 +59,8 @@ class Stack:
         for layer in self.layers:
             if not os.path.isdir(layer):
                 raise PathError(f"layer {layer} is missing")
+        self.kept = any(map(ownership.keeps, self.layers))
+        """Some files have their owners beside them (`ownership`)."""
         self._parts: dict[str, tuple[str, ...]] = {"/": tuple(_merged(reversed(self.layers)))}
 
     def parts(self, path: str) -> tuple[str, ...]:
@@ -76,13 +81,15 @@ class Stack:
     def lstat(self, path: str) -> Entry | None:
         if path == "/":
             root = self._parts["/"]
-            return Entry("/", root[0], os.lstat(root[0])) if root else Entry("/", "", empty_root())
+            if not root:
+                return Entry("/", "", empty_root())
+            return self._entry("/", root[0], os.lstat(root[0]))
         name = path.rpartition("/")[2]
         for part in self.parts(parent_of(path)):
             real = f"{part}/{name}"
             st = _lstat(real, path)
             if st is not None:
-                return None if is_whiteout(st) else Entry(path, real, st)
+                return None if is_whiteout(st) else self._entry(path, real, st)
         return None
 
     def children(self, path: str) -> list[Entry]:
@@ -97,10 +104,15 @@ class Stack:
                         if name not in found:
                             st = item.stat(follow_symlinks=False)
                             gone = is_whiteout(st)
-                            found[name] = None if gone else Entry(f"{base}/{name}", item.path, st)
+                            found[name] = (
+                                None if gone else self._entry(f"{base}/{name}", item.path, st)
+                            )
             except OSError as error:
                 raise unreadable(path, error) from None
         return [entry for _, entry in sorted(found.items()) if entry is not None]
+
+    def _entry(self, path: str, real: str, st: os.stat_result) -> Entry:
+        return Entry(path, real, ownership.owned(real, st) if self.kept else st)
 
     def resolve(self, path: str, *, follow_last: bool = True) -> str:
         return trees.resolve(self.lstat, path, follow_last=follow_last)

@@ -15,6 +15,7 @@ from msgspec import Struct
 from jettison.errors import ArchiveError, PathError
 from jettison.fs.below import OVERLAY_PREFIXES, Below, Found
 from jettison.fs.compress import Writable
+from jettison.fs.ownership import PREFIX, keeps, owned
 from jettison.fs.tarformat import (
     BLOCK_DEVICE,
     CHARACTER,
@@ -141,9 +142,11 @@ class _Layer:
         self._clamp = clamp
         self._links: dict[tuple[int, int], bytes] = {}
         self._stack: list[_Open] = []
+        self._kept = False
 
     def write(self, top: bytes, below: Below | None) -> None:
         # A loop, since a tree may be deeper than the interpreter's stack.
+        self._kept = keeps(top)
         self._stack = [_Open(_sorted_entries(top), b"", below, None)]
         while self._stack:
             directory = self._stack[-1]
@@ -158,6 +161,8 @@ class _Layer:
             status = entry.stat(follow_symlinks=False)
         except OSError as error:
             raise _unreadable(entry.path, error) from None
+        if self._kept:
+            status = owned(entry.path, status)
         name = directory.prefix + entry.name
         lower = None
         if directory.below is not None:
@@ -215,7 +220,7 @@ def add_tree(tar: TarWriter, tree: Below, *, prefix: str = "", mtime: int | None
     links: dict[tuple[int, int], bytes] = {}
     start = os.fsencode(prefix)
     for name, host, status in walk_tree(tree):
-        xattrs = {} if stat.S_ISLNK(status.st_mode) else portable_xattrs(host)
+        xattrs = portable_xattrs(host, status)
         member = _member(start + name, host, status, None, xattrs)
         if mtime is not None:
             member.mtime_ns = mtime * 1_000_000_000
@@ -325,18 +330,21 @@ def _capability(path: bytes) -> dict[bytes, bytes]:
     return {_CAPABILITY.encode(): os.getxattr(path, _CAPABILITY, follow_symlinks=False)}
 
 
-def portable_xattrs(path: bytes) -> dict[bytes, bytes]:
+def portable_xattrs(path: bytes, status: os.stat_result) -> dict[bytes, bytes]:
     """The extended attributes of a file that mean something elsewhere: capabilities, ACLs, user.
 
-    Those of overlayfs and of the host's security modules do not.
+    Those of layers and of the host's security modules do not; nor do any of a link.
     """
-    found = {}
+    found: dict[bytes, bytes] = {}
+    if stat.S_ISLNK(status.st_mode):
+        return found
+    plain = stat.S_ISREG(status.st_mode)
     for name in list_xattrs(path):
         kind = name.partition(".")[0]
         if (
-            name == _CAPABILITY
+            (name == _CAPABILITY and plain)
             or name.startswith("system.posix_acl_")
-            or (kind == "user" and not name.startswith(OVERLAY_PREFIXES))
+            or (kind == "user" and not name.startswith((*OVERLAY_PREFIXES, PREFIX)))
         ):
             found[os.fsencode(name)] = os.getxattr(path, name, follow_symlinks=False)
     return found

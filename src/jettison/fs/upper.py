@@ -14,8 +14,10 @@ import stat
 from collections.abc import Callable, Iterator
 
 from jettison.errors import JettisonError, PathError, StoreError
+from jettison.fs import ownership
 from jettison.fs import tree as trees
-from jettison.fs.stack import OPAQUE_XATTRS, OVERLAY_PREFIXES, Stack
+from jettison.fs.ownership import Owners
+from jettison.fs.stack import LAYER_PREFIXES, OPAQUE_XATTRS, Stack
 from jettison.fs.tree import Entry, parent_of, unreadable
 from jettison.fs.write import Attributes, apply, set_mtime
 
@@ -33,19 +35,23 @@ class Upper:
         self.directory = directory
         self.linked: set[tuple[int, int]] = set()
         """Device and inode of the files of other layers that are hard-linked into this one."""
+        self.owners = Owners(directory)
         self._directories = {"/"}
         self._opaque: set[str] = set()
         root = below.lstat("/")
         assert root is not None
         with writing("/"):
-            _copy_metadata(root, directory)
+            if below.kept:
+                self.owners.mark()  # what overlayfs copies up brings its owners along
+            _copy_metadata(root, directory, self.owners)
 
     # Reading
 
     def lstat(self, path: str) -> Entry | None:
         real = self.real(path)
         try:
-            return Entry(path, real, os.lstat(real))
+            st = os.lstat(real)
+            return Entry(path, real, ownership.owned(real, st) if self.owners.kept else st)
         except FileNotFoundError:
             return None if self._hides_below(path) else self.below.lstat(path)
         except (NotADirectoryError, ValueError):
@@ -121,7 +127,7 @@ class Upper:
                 # It was hidden by what the directory replaces, and must not come back.
                 _set_opaque(real)
                 self._opaque.add(path)
-            apply(real, want)
+            apply(real, want, self.owners)
         self._directories.add(path)
 
     def copy_up(self, path: str) -> str:
@@ -140,7 +146,7 @@ class Upper:
                 # To users nothing changed yet, so the parent keeps its time.
                 before = os.lstat(above).st_mtime_ns
                 os.mkdir(real, 0o700)
-                _copy_metadata(entry, real)
+                _copy_metadata(entry, real, self.owners)
                 set_mtime(above, before)
             self._directories.add(new)
         return self.real(path)
@@ -213,11 +219,10 @@ def _write_error(path: str, error: OSError) -> JettisonError:
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return StoreError(f"cannot write {path}: {reason}", hint="free some space: jettison prune")
     hint = None
-    if error.errno in (errno.EINVAL, errno.EPERM):
-        hint = (
-            "without root, owners must lie in the ranges of /etc/subuid and /etc/subgid, and "
-            "devices cannot be made; `jettison doctor` says what this host allows"
-        )
+    if error.errno == errno.EPERM:
+        hint = "without root no device can be made; `jettison doctor` says what this host allows"
+    elif error.errno == errno.EOPNOTSUPP:
+        hint = "the store's file system must have extended attributes: set JETTISON_ROOT"
     return PathError(f"cannot write {path}: {reason}", hint=hint)
 
 
@@ -225,15 +230,14 @@ def _cannot_replace(path: str) -> PathError:
     return PathError(f"cannot replace to directory {path} with file")
 
 
-def _copy_metadata(entry: Entry, real: str) -> None:
-    """Give a directory the metadata of another: owner, mode, xattrs but overlayfs' own, time."""
+def _copy_metadata(entry: Entry, real: str, owners: Owners) -> None:
+    """Give a directory the metadata of another: owner, mode, xattrs but those of layers, time."""
     if entry.real:
         for name in os.listxattr(entry.real, follow_symlinks=False):
-            if not name.startswith(OVERLAY_PREFIXES):
+            if not name.startswith(LAYER_PREFIXES):
                 _copy_xattr(entry.real, real, name)
-    apply(
-        real, Attributes(entry.mode, entry.uid, entry.gid, entry.mtime_ns if entry.real else None)
-    )
+    mtime_ns = entry.mtime_ns if entry.real else None
+    apply(real, Attributes(entry.mode, entry.uid, entry.gid, mtime_ns), owners)
 
 
 def _copy_xattr(source: str, real: str, name: str) -> None:

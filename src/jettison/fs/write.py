@@ -1,6 +1,7 @@
 """Making single files on the host: content, owner, mode, time and file capabilities.
 
-Paths are host paths; what is made must not exist yet. Everything raises OSError.
+Paths are host paths; what is made must not exist yet. ``owners`` are those of the tree it is in.
+Everything raises OSError.
 """
 
 from __future__ import annotations
@@ -10,6 +11,8 @@ import os
 import stat
 
 from msgspec import Struct
+
+from jettison.fs.ownership import Owners
 
 CAPABILITY = "security.capability"
 
@@ -39,12 +42,12 @@ def capability_of(path: str) -> bytes | None:
         return None
 
 
-def apply(path: str, want: Attributes) -> None:
+def apply(path: str, want: Attributes, owners: Owners) -> None:
     """Give a file or directory (not a link) its attributes.
 
     In this order, since a change of owner clears setuid bits and capabilities.
     """
-    os.lchown(path, want.uid, want.gid)
+    owners.give(path, want.uid, want.gid)
     os.chmod(path, want.mode)
     if want.capability is not None:
         os.setxattr(path, CAPABILITY, want.capability, follow_symlinks=False)
@@ -57,28 +60,28 @@ def set_mtime(path: str, mtime_ns: int) -> None:
     os.utime(path, ns=(mtime_ns, mtime_ns), follow_symlinks=False)
 
 
-def write_file(path: str, content: bytes, want: Attributes) -> None:
+def write_file(path: str, content: bytes, want: Attributes, owners: Owners) -> None:
     """A new file with ``content``."""
     fd = _create(path)
     try:
         _write_all(fd, content)
-        _apply_fd(fd, want)
+        _apply_fd(fd, want, owners)
     finally:
         os.close(fd)
 
 
-def write_link(path: str, target: str, want: Attributes) -> None:
+def write_link(path: str, target: str, want: Attributes, owners: Owners) -> None:
     """A new symbolic link; it has an owner and a time, but no mode."""
     os.symlink(target, path)
-    os.lchown(path, want.uid, want.gid)
+    owners.give(path, want.uid, want.gid)
     if want.mtime_ns is not None:
         set_mtime(path, want.mtime_ns)
 
 
-def write_node(path: str, kind: int, rdev: int, want: Attributes) -> None:
+def write_node(path: str, kind: int, rdev: int, want: Attributes, owners: Owners) -> None:
     """A new FIFO or device; ``kind`` is stat.S_IFIFO, S_IFCHR or S_IFBLK."""
     os.mknod(path, kind | 0o600, rdev)
-    apply(path, want)
+    apply(path, want, owners)
 
 
 class FileCopier:
@@ -90,14 +93,14 @@ class FileCopier:
     def __init__(self) -> None:
         self._reflinks = True
 
-    def copy(self, source: str, path: str, want: Attributes) -> None:
+    def copy(self, source: str, path: str, want: Attributes, owners: Owners) -> None:
         """Make ``path`` with the content of ``source``."""
         old = os.open(source, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
         try:
             new = _create(path)
             try:
                 self._content(old, new)
-                _apply_fd(new, want)
+                _apply_fd(new, want, owners)
             finally:
                 os.close(new)
         finally:
@@ -132,8 +135,8 @@ def _create(path: str) -> int:
     return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
 
 
-def _apply_fd(fd: int, want: Attributes) -> None:
-    os.fchown(fd, want.uid, want.gid)
+def _apply_fd(fd: int, want: Attributes, owners: Owners) -> None:
+    owners.give(fd, want.uid, want.gid)
     os.fchmod(fd, want.mode)
     if want.capability is not None:
         os.setxattr(fd, CAPABILITY, want.capability)

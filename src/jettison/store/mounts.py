@@ -18,6 +18,7 @@ from itertools import count
 from pathlib import Path
 
 from jettison.errors import InternalError
+from jettison.fs.ownership import Owners
 from jettison.store.faults import store_faults
 from jettison.store.locks import open_lock, try_lock
 from jettison.store.paths import Paths
@@ -124,7 +125,7 @@ class CacheMounts:
             if seed is not None:
                 seed(new)
             with store_faults("cannot make a cache mount"):
-                os.chown(new, uid, gid)
+                Owners(new).give(str(new), uid, gid)
                 new.chmod(mode)
                 os.rename(new, place)
 

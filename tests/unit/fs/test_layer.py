@@ -502,26 +502,3 @@ def test_in_a_user_namespace(tmp_path: Path) -> None:
         "/gone: whiteout",
         "/pipe: fifo 0644 0:0",
     ]
-
-
-@pytest.mark.userns
-def test_an_owner_that_is_not_mapped_is_explained(tmp_path: Path) -> None:
-    (tmp_path / "layer").mkdir()
-    (tmp_path / "tar").write_bytes(tar(member("f", "x", uid=12345)))
-    program = (
-        "import sys; from jettison.errors import ArchiveError\n"
-        "from jettison.fs.layer import unpack_layer\n"
-        "try: unpack_layer(open(sys.argv[1], 'rb'), sys.argv[2], xattr_prefix='user')\n"
-        "except ArchiveError as error: print(error.message, '|', error.hint)"
-    )
-    result = subprocess.run(
-        ["unshare", "-Ur", sys.executable, "-c", program, tmp_path / "tar", tmp_path / "layer"],
-        capture_output=True,
-        text=True,
-        check=True,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
-    )
-    assert result.stdout == (
-        "cannot unpack 'f': Invalid argument | if its owner is not mapped here, "
-        "add subordinate ids (/etc/subuid, /etc/subgid)\n"
-    )

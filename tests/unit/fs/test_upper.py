@@ -21,7 +21,9 @@ def upper_on(tmp_path: Path, *layers: Path) -> Upper:
 
 def put(upper: Upper, path: str, text: str = "new", *, replace_dir: bool = False) -> None:
     want = Attributes(0o644, 0, 0)
-    upper.put(path, lambda r: write_file(r, text.encode(), want), replace_dir=replace_dir)
+    upper.put(
+        path, lambda r: write_file(r, text.encode(), want, upper.owners), replace_dir=replace_dir
+    )
 
 
 def own(upper: Upper) -> list[str]:
@@ -98,7 +100,7 @@ def test_put_replaces_what_is_no_directory(tmp_path: Path) -> None:
     upper = upper_on(tmp_path, base)
     for path in ("/d/f", "/d/l", "/d/f"):
         put(upper, path)
-    upper.put("/d/f", lambda real: write_link(real, "l", Attributes(0, 1, 1)))
+    upper.put("/d/f", lambda real: write_link(real, "l", Attributes(0, 1, 1), upper.owners))
     assert show(upper, "/d") == [
         "/d/f: link 1:1 -> l",
         "/d/l: file 0644 0:0 new",
