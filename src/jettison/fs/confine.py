@@ -11,6 +11,7 @@ import stat
 from collections.abc import Callable, Iterator
 
 from jettison.errors import ArchiveError, PathError
+from jettison.fs.whiteout import is_whiteout
 
 _MAX_LINKS = 40  # the kernel's own bound (path_resolution(7))
 
@@ -126,11 +127,6 @@ class Root:
             self._known.discard(directory)
             yield directory
             stack.pop()
-
-
-def is_whiteout(status: os.stat_result) -> bool:
-    """Whether a file is overlayfs' mark of a removed one: a character device 0:0."""
-    return stat.S_ISCHR(status.st_mode) and status.st_rdev == 0
 
 
 def resolve_beneath(root: str, path: str) -> str:

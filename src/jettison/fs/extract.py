@@ -16,7 +16,7 @@ from msgspec import Struct, field
 
 from jettison.errors import ArchiveError, JettisonError, StoreError
 from jettison.fs.below import Below
-from jettison.fs.confine import Root, clean, is_whiteout, join
+from jettison.fs.confine import Root, clean, join
 from jettison.fs.ownership import PREFIX, Owners
 from jettison.fs.tarformat import (
     BLOCK_DEVICE,
@@ -29,6 +29,7 @@ from jettison.fs.tarformat import (
     Member,
 )
 from jettison.fs.tarread import TarReader
+from jettison.fs.whiteout import is_whiteout
 
 _SMALL = 256 << 10
 _MAX_TIME = (1 << 63) - 1

@@ -11,10 +11,11 @@ import stat
 
 from jettison.errors import ArchiveError
 from jettison.fs.below import Below
-from jettison.fs.confine import clean, is_whiteout
+from jettison.fs.confine import clean
 from jettison.fs.decompress import Readable
 from jettison.fs.extract import Extractor, Limits, Unpacked, guarded
 from jettison.fs.tarread import TarReader
+from jettison.fs.whiteout import is_whiteout, make_whiteout, set_opaque
 
 _PREFIX = b".wh."
 _META = b".wh..wh."
@@ -60,7 +61,7 @@ def unpack_layer(
 
 class _Layer:
     def __init__(self, dest_dir: str, below: Below | None, limits: Limits, prefix: str) -> None:
-        self._attribute = f"{prefix}.overlay.opaque"
+        self._prefix = prefix
         self._below = below
         self._root_hidden = False
         self._whiteouts: list[bytes] = []
@@ -74,7 +75,10 @@ class _Layer:
         )
 
     def _mark(self, host: bytes) -> None:
-        os.setxattr(host, self._attribute, b"y")
+        if self._prefix == "user":
+            os.setxattr(host, "user.overlay.opaque", b"y")
+        else:
+            set_opaque(host)
         self._opaque.add(host)
 
     def hide(self, name: bytes, mtime_ns: int) -> None:
@@ -91,7 +95,7 @@ class _Layer:
             return
         host = self.extractor.root.host(path)
         try:
-            os.mknod(host, stat.S_IFCHR, 0)
+            make_whiteout(host)
             self._whiteouts.append(path)
         except FileExistsError:
             # What this layer has there hides the old file by being there; a directory would be

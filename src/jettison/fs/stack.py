@@ -1,9 +1,7 @@
 """A stack of unpacked layers, read as the one file system they make.
 
-Layers are in the form overlayfs keeps them (Documentation/filesystems/overlayfs.rst): a whiteout is
-a character device 0:0, and a directory with the xattr ``trusted.overlay.opaque`` (in a user
-namespace ``user.overlay.opaque``) set to ``y`` hides the directories of its path below it. They
-never change, so what is learnt about them is kept.
+Layers are in the form overlayfs keeps them, with whiteouts and opaque directories (`whiteout`).
+They never change, so what is learnt about them is kept.
 """
 
 from __future__ import annotations
@@ -17,26 +15,10 @@ from jettison.fs import ownership
 from jettison.fs import tree as trees
 from jettison.fs.below import OVERLAY_PREFIXES
 from jettison.fs.tree import Entry, join, parent_of, unreadable
+from jettison.fs.whiteout import is_opaque, is_whiteout
 
-OPAQUE_XATTRS = ("trusted.overlay.opaque", "user.overlay.opaque")
 LAYER_PREFIXES = (*OVERLAY_PREFIXES, ownership.PREFIX)
 """What the extended attributes begin with that belong to the layer, not to the image."""
-
-
-def is_whiteout(st: os.stat_result) -> bool:
-    """Whether a file of a layer stands for the deletion of what is below it."""
-    return stat.S_ISCHR(st.st_mode) and st.st_rdev == 0
-
-
-def is_opaque(directory: str) -> bool:
-    """Whether a directory of a layer hides the directories below it."""
-    for name in OPAQUE_XATTRS:
-        try:
-            if os.getxattr(directory, name, follow_symlinks=False) == b"y":
-                return True
-        except OSError:
-            continue  # not set, not supported by the file system, or not ours to read
-    return False
 
 
 def empty_root() -> os.stat_result:

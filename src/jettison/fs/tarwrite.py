@@ -29,6 +29,7 @@ from jettison.fs.tarformat import (
     header_bytes,
     padding,
 )
+from jettison.fs.whiteout import is_whiteout
 
 _BUFFER = 1 << 20
 _TYPES = {
@@ -168,7 +169,7 @@ class _Layer:
         if directory.below is not None:
             lower = directory.below.lstat("/" + os.fsdecode(name))
         kind = stat.S_IFMT(status.st_mode)
-        if kind == stat.S_IFCHR and status.st_rdev == 0:
+        if is_whiteout(status):
             if lower is not None:
                 self._parents()
                 self._tar.add(Member(directory.prefix + b".wh." + entry.name))

@@ -17,8 +17,9 @@ from jettison.errors import JettisonError, PathError, StoreError
 from jettison.fs import ownership
 from jettison.fs import tree as trees
 from jettison.fs.ownership import Owners
-from jettison.fs.stack import LAYER_PREFIXES, OPAQUE_XATTRS, Stack
+from jettison.fs.stack import LAYER_PREFIXES, Stack
 from jettison.fs.tree import Entry, parent_of, unreadable
+from jettison.fs.whiteout import make_whiteout, set_opaque
 from jettison.fs.write import Attributes, apply, set_mtime
 
 
@@ -43,7 +44,7 @@ class Upper:
         with writing("/"):
             if below.kept:
                 self.owners.mark()  # what overlayfs copies up brings its owners along
-            _copy_metadata(root, directory, self.owners)
+            copy_metadata(root, directory, self.owners)
 
     # Reading
 
@@ -125,7 +126,7 @@ class Upper:
                 os.mkdir(real, 0o700)
             if not self._hides_below(path) and self.below.parts(path):
                 # It was hidden by what the directory replaces, and must not come back.
-                _set_opaque(real)
+                set_opaque(real)
                 self._opaque.add(path)
             apply(real, want, self.owners)
         self._directories.add(path)
@@ -146,7 +147,7 @@ class Upper:
                 # To users nothing changed yet, so the parent keeps its time.
                 before = os.lstat(above).st_mtime_ns
                 os.mkdir(real, 0o700)
-                _copy_metadata(entry, real, self.owners)
+                copy_metadata(entry, real, self.owners)
                 set_mtime(above, before)
             self._directories.add(new)
         return self.real(path)
@@ -178,6 +179,12 @@ class Upper:
                 else:
                     os.unlink(real)
                 create(real)
+
+    def whiteout(self, path: str) -> None:
+        """Hide what is below at ``path``, where the layer has nothing."""
+        self.copy_up(parent_of(path))
+        with writing(path):
+            make_whiteout(self.real(path))
 
     def _is_dir(self, path: str) -> bool:
         entry = self.lstat(path)
@@ -230,7 +237,7 @@ def _cannot_replace(path: str) -> PathError:
     return PathError(f"cannot replace to directory {path} with file")
 
 
-def _copy_metadata(entry: Entry, real: str, owners: Owners) -> None:
+def copy_metadata(entry: Entry, real: str, owners: Owners) -> None:
     """Give a directory the metadata of another: owner, mode, xattrs but those of layers, time."""
     if entry.real:
         for name in os.listxattr(entry.real, follow_symlinks=False):
@@ -247,12 +254,3 @@ def _copy_xattr(source: str, real: str, name: str) -> None:
     except OSError as error:
         if error.errno not in (errno.EPERM, errno.EOPNOTSUPP, errno.ENODATA):
             raise
-
-
-def _set_opaque(real: str) -> None:
-    """Mark a directory opaque, as root or, in a user namespace, as overlayfs' userxattr wants."""
-    trusted, user = OPAQUE_XATTRS
-    try:
-        os.setxattr(real, trusted, b"y")
-    except PermissionError:
-        os.setxattr(real, user, b"y")

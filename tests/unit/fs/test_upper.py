@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 from jettison.errors import PathError
-from jettison.fs.stack import Stack, is_opaque
+from jettison.fs.stack import Stack
 from jettison.fs.upper import Upper
+from jettison.fs.whiteout import is_opaque
 from jettison.fs.write import Attributes, write_file, write_link
 from tests.unit.fs.trees import make, show
 
