@@ -93,6 +93,7 @@ def _run(
     cancel: threading.Event,
     stack: ExitStack,
 ) -> int:
+    from jettison.app.notices import announce
     from jettison.fs.owners import resolve_user
     from jettison.fs.stack import Stack
     from jettison.sandbox.container import run_in
@@ -125,8 +126,10 @@ def _run(
         cgroup_parent=request.cgroup_parent,
     )
     scratch = stack.enter_context(store.staging.directory())
+    runtime = session.runtime()
+    announce(session.isolation, runtime, observer)
     return run_in(
-        session.runtime(),
+        runtime,
         spec,
         layers=layers,
         base=str(store.paths.layers),

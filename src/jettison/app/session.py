@@ -30,8 +30,11 @@ class Session(Struct, frozen=True):
         return self.isolation.rootless
 
     def runtime(self) -> Runtime:
-        """The OCI runtime that works on this host ($JETTISON_RUNTIME admits one only)."""
+        """The OCI runtime that works on this host ($JETTISON_RUNTIME admits one only, as
+        $JETTISON_SNAPSHOTTER does for the way root file systems are made).
+        """
         from jettison.sandbox.probe import find_runtime
+        from jettison.sandbox.snapshots import VARIABLE
 
         with self.store.staging.directory() as scratch:
             return find_runtime(
@@ -39,6 +42,7 @@ class Session(Struct, frozen=True):
                 scratch=str(scratch),
                 remember=str(self.store.root / "runtime.json"),
                 name=self.environ.get("JETTISON_RUNTIME") or None,
+                snapshotter=self.environ.get(VARIABLE) or None,
             )
 
 

@@ -90,9 +90,12 @@ class Supplies:
 
     def runtime(self) -> Runtime:
         """The OCI runtime; raises SandboxError if none works here."""
+        from jettison.app.notices import announce
+
         with self._lock:
             if self._runtime is None:
                 self._runtime = self._session.runtime()
+                announce(self._session.isolation, self._runtime, self._observer)
             return self._runtime
 
     def ca_bundle(self) -> str | None:

@@ -14,7 +14,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 
 from jettison.errors import SandboxError
-from jettison.sandbox import etcfiles, hostca, inroot, mounts, stubs, syscalls
+from jettison.sandbox import etcfiles, hostca, inroot, mounts, snapshots, stubs, syscalls
 from jettison.sandbox.runtime import OnOutput, Runtime, discard_output
 from jettison.sandbox.secrets import MemoryFiles
 from jettison.sandbox.spec import ContainerSpec, Host, Mount
@@ -203,12 +203,13 @@ class _Setup:
     def mount_root(
         self, root: str, layers: Sequence[str], upper: str | None, work: str | None
     ) -> None:
+        keep = upper is not None
         if upper is None:
             upper, work = _directories(self._directory(), "upper", "work")
             os.chmod(upper, 0o755)
         # Where no device cgroup does it, this keeps RUN from the host's disks.
         flags = 0 if self.host.cgroups or self.host.rootless else syscalls.MS_NODEV
-        self._stack(root, self.base, layers, upper, work, flags=flags)
+        self._stack(root, self.base, layers, upper, work, flags=flags, keep=keep)
 
     def mount(self, item: ContainerMount, mode: int) -> Mount:
         """The runtime's mount for ``item``; ``mode`` is what a tmpfs has."""
@@ -295,14 +296,17 @@ class _Setup:
         work: str | None,
         *,
         flags: int = 0,
+        keep: bool = False,
     ) -> None:
         self.context.enter_context(
-            mounts.stack(
+            snapshots.mounted(
+                self.host.snapshotter,
                 target,
                 base=base,
                 lowers=layers,
                 upper=upper,
                 work=work,
+                keep=keep,
                 userxattr=self.host.rootless,
                 flags=flags,
             )

@@ -72,9 +72,11 @@ def stack(
 
 
 @contextmanager
-def bind(source: str, target: str, *, read_only: bool = False) -> Iterator[str]:
-    """Show ``source`` (file or directory, with what is mounted below) at ``target`` as well."""
-    _bind(source, target, syscalls.MS_RDONLY if read_only else 0)
+def bind(source: str, target: str, *, flags: int = 0) -> Iterator[str]:
+    """Show ``source`` (file or directory, with what is mounted below) at ``target`` as well, with
+    the mount(2) ``flags`` added.
+    """
+    _bind(source, target, flags)
     with _mounted(target):
         yield target
 

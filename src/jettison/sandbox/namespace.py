@@ -22,8 +22,8 @@ _HELPER_SECONDS = 30
 _WHOLE_RANGE = 4294967295
 
 SINGLE_ID_NOTICE = (
-    "only one user id is mapped: RUN works as root only, and files of other owners "
-    "cannot be unpacked or made with their owner"
+    "only one user id is mapped: RUN works as root only and sees every file as root's, and chown "
+    "to others fails in it (images keep their owners)"
 )
 
 Range = tuple[int, int, int]
@@ -125,7 +125,7 @@ def _enter_user_namespace(uid: int, gid: int) -> str | None:
     uids, gids = sub_ids("/etc/subuid", name, uid), sub_ids("/etc/subgid", name, uid)
     tools = [shutil.which("newuidmap"), shutil.which("newgidmap")]
     if not uids or not gids:
-        why = f"/etc/subuid and /etc/subgid give no ids to {name}"
+        why = f"/etc/subuid and /etc/subgid give no ids to {name} ({mend_ids(name)})"
     elif tools[0] is None or tools[1] is None:
         why = "newuidmap and newgidmap are not installed (package uidmap)"
     else:
@@ -139,6 +139,11 @@ def _enter_user_namespace(uid: int, gid: int) -> str | None:
         return _map_single(uid, gid, failure)
     _unshare_user()
     return _map_single(uid, gid, why)
+
+
+def mend_ids(user: str) -> str:
+    """The command that gives ``user`` subordinate ids."""
+    return f"usermod --add-subuids 100000-165535 --add-subgids 100000-165535 {user}"
 
 
 def user_name(uid: int) -> str:

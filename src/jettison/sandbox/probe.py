@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 
 from jettison.errors import RunError, SandboxError
 from jettison.model.platform import make_platform
-from jettison.sandbox import capabilities, cgroups, mounts, spawn, tinyelf
+from jettison.sandbox import capabilities, cgroups, mounts, snapshots, spawn, tinyelf
 from jettison.sandbox.namespace import Isolation
 from jettison.sandbox.runtime import Runtime
 from jettison.sandbox.spec import ContainerSpec, Host
@@ -33,6 +33,10 @@ class Outcome:
     cgroups: bool
     launcher: str
     error: str | None
+
+
+Found = tuple[list[Outcome], tuple[str, str]]
+"""What was tried, and the snapshotter with why there is no better one."""
 
 
 def architecture() -> str:
@@ -54,12 +58,18 @@ def host_facts(isolation: Isolation, *, with_cgroups: bool) -> Host:
 
 
 def find_runtime(
-    isolation: Isolation, *, scratch: str, remember: str | None = None, name: str | None = None
+    isolation: Isolation,
+    *,
+    scratch: str,
+    remember: str | None = None,
+    name: str | None = None,
+    snapshotter: str | None = None,
 ) -> Runtime:
-    """The first runtime that passes the probe; ``name`` (a name or path) admits that one only.
+    """The first runtime that passes the probe; ``name`` (a name or path) admits that one only, and
+    ``snapshotter`` that way of making root file systems (`snapshots.choose`).
 
-    ``scratch`` is a private directory for the probe's files; ``remember`` the file that keeps the
-    outcome while the host is not rebooted and no runtime changes. Call it after
+    ``scratch`` is a private directory in the store for the probe's files; ``remember`` the file
+    that keeps the outcome while the host is not rebooted and no runtime changes. Call it after
     `namespace.enter`. Raises SandboxError if none works, saying what was wrong with each.
     """
     candidates = installed(name)
@@ -68,19 +78,22 @@ def find_runtime(
             f"no OCI runtime {name} is installed" if name else "no OCI runtime is installed",
             hint="install runc or crun, e.g. apt-get install runc",
         )
-    key = _key(isolation, candidates)
-    outcomes = _recall(remember, key)
-    if outcomes is None:
-        outcomes = list(probe_all(isolation, candidates, scratch))
+    key = [*_key(isolation, candidates), snapshotter, shutil.which(snapshots.FUSE)]
+    found = _recall(remember, key)
+    if found is None:
+        chosen = snapshots.choose(scratch, userxattr=isolation.rootless, wanted=snapshotter)
+        found = list(probe_all(isolation, candidates, scratch)), chosen
         if remember is not None:
-            _store(remember, key, outcomes)
+            _store(remember, key, *found)
+    outcomes, (snapshotter, no_overlay) = found
     reasons = tuple(explain(outcome) for outcome in outcomes if outcome.error is not None)
     for outcome in outcomes:
         if outcome.error is None:
             if outcome.cgroups:
                 cgroups.sweep()
             host = host_facts(isolation, with_cgroups=outcome.cgroups)
-            return Runtime(outcome.name, outcome.path, host, outcome.launcher, reasons)
+            host = replace(host, snapshotter=snapshotter)
+            return Runtime(outcome.name, outcome.path, host, outcome.launcher, reasons, no_overlay)
     raise SandboxError(
         "no OCI runtime works on this host: " + "; ".join(reasons), hint="see jettison doctor"
     )
@@ -164,24 +177,28 @@ def _key(isolation: Isolation, candidates: Sequence[tuple[str, str]]) -> list[ob
         boot = file.read().strip()
     binaries = [[path, os.stat(path).st_mtime_ns, os.stat(path).st_size] for _, path in candidates]
     facts = [isolation.rootless, isolation.single_id, isolation.uid, spawn.choose()]
-    return [1, boot, *facts, *binaries]
+    return [2, boot, *facts, *binaries]
 
 
-def _recall(path: str | None, key: list[object]) -> list[Outcome] | None:
-    """Remembered outcomes for ``key``; None if there are none that can be trusted."""
+def _recall(path: str | None, key: list[object]) -> Found | None:
+    """What is remembered for ``key``; None if there are none that can be trusted."""
     if path is None:
         return None
     try:
         with open(path, encoding="utf-8") as file:
             record = json.load(file)
         if record["key"] == key:
-            return [Outcome(**outcome) for outcome in record["outcomes"]]
+            snapshotter, reason = record["snapshotter"]
+            outcomes = [Outcome(**outcome) for outcome in record["outcomes"]]
+            return outcomes, (str(snapshotter), str(reason))
     except (OSError, ValueError, KeyError, TypeError):
         pass
     return None
 
 
-def _store(path: str, key: list[object], outcomes: Sequence[Outcome]) -> None:
+def _store(
+    path: str, key: list[object], outcomes: Sequence[Outcome], snapshotter: tuple[str, str]
+) -> None:
     """Remember; a success only, so that what is mended is noticed at once."""
     if outcomes[-1].error is not None:
         return
@@ -190,5 +207,5 @@ def _store(path: str, key: list[object], outcomes: Sequence[Outcome]) -> None:
     temporary = f"{path}.{os.getpid()}"
     with suppress(OSError):
         with open(temporary, "w", encoding="utf-8") as file:
-            json.dump({"key": key, "outcomes": rows}, file)
+            json.dump({"key": key, "outcomes": rows, "snapshotter": snapshotter}, file)
         os.rename(temporary, path)

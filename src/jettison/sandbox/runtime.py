@@ -48,6 +48,8 @@ class Runtime:
     launcher: str = spawn.UTIL_LINUX
     reasons: tuple[str, ...] = field(default=())
     """Why runtimes that would have been preferred were not taken."""
+    no_overlay: str = ""
+    """Why ``host.snapshotter`` is none that would be better."""
 
     def run(
         self,

@@ -93,7 +93,8 @@ class Host:
     ``rootless``, ``single_id``: see `namespace.Isolation`. ``cgroups``: the runtime makes one for
     every container (else only for those with limits, where `cgroups.place` finds one).
     ``unified``: they are cgroup version 2. ``capabilities``: what this process can give.
-    ``architecture``: OCI name. ``seccomp``: the kernel filters system calls.
+    ``architecture``: OCI name. ``seccomp``: the kernel filters system calls. ``snapshotter``: one
+    of `snapshots.SNAPSHOTTERS`.
     """
 
     rootless: bool
@@ -103,6 +104,7 @@ class Host:
     capabilities: tuple[str, ...]
     architecture: str
     seccomp: bool = True
+    snapshotter: str = "overlay"
 
 
 def runtime_config(spec: ContainerSpec, host: Host, cgroup: str | None = None) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from jettison.errors import SandboxError
-from jettison.sandbox import mounts
+from jettison.sandbox import mounts, syscalls
 from jettison.sandbox.namespace import Isolation
 from tests.integration.sandbox.lab import Lab, describe
 
@@ -178,7 +178,7 @@ def test_busy_mount_goes_away_at_once(lab: Lab) -> None:
 def test_read_only_bind(lab: Lab) -> None:
     def work(isolation: Isolation) -> str:
         place = Place(lab, "bind", 1)
-        with mounts.bind(place.path("l0"), place.path("root"), read_only=True) as root:
+        with mounts.bind(place.path("l0"), place.path("root"), flags=syscalls.MS_RDONLY) as root:
             try:
                 Path(root, "same").write_text("x")
             except OSError as error:
