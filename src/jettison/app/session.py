@@ -55,6 +55,8 @@ def open_session(environ: Mapping[str, str]) -> Iterator[Session]:
     isolation = enter_namespaces()
     root = default_root(environ, isolation.uid)
     with Store.open(root) as store:
+        if isolation.single_id:
+            store.stand_apart("+single-id")
         store.durability.drop_doubtful()
         if store.staging.has_entries():  # of processes that were killed, perhaps in a RUN
             from jettison.sandbox import cgroups

@@ -135,7 +135,8 @@ def _check(spec: ContainerSpec, host: Host) -> None:
     if host.single_id and (spec.uid or spec.gid):
         raise SandboxError(
             f"cannot run as user {spec.uid}:{spec.gid}: only one user id is mapped",
-            hint="give this user ids in /etc/subuid and /etc/subgid (see jettison doctor)",
+            hint="subordinate ids mend that: usermod --add-subuids 100000-165535 "
+            "--add-subgids 100000-165535 USER (see jettison doctor)",
         )
     for name, _soft, _hard in spec.ulimits:
         if name.lower() not in _RLIMITS:

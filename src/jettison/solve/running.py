@@ -152,7 +152,7 @@ class CommandRunner:
                 status=status,
                 tail=output.tail(),
                 log=output.name,
-                hint=self._full() or hint,
+                hint=self._full() or hint or self._limited(output.tail()),
             )
 
     def _full(self) -> str | None:
@@ -161,6 +161,16 @@ class CommandRunner:
         if not is_full(layers):
             return None
         return f"no space left on {layers} ({free_space(layers)}): jettison prune frees some"
+
+    def _limited(self, tail: tuple[str, ...]) -> str | None:
+        """What may have failed only because of the user who builds."""
+        words = ("Invalid argument", "not permitted", "not mapped")
+        if not self._runtime().host.single_id or not any(w in line for w in words for line in tail):
+            return None
+        return (
+            "only one user id is mapped here, so chown to others and changing to them fail; "
+            "subordinate ids mend that (see jettison doctor)"
+        )
 
     def _contain(
         self,

@@ -42,11 +42,13 @@ class Cache:
         self._database = database
         self._layers = layers
         self._uses = uses
+        self.apart = ""
+        """What distinguishes these records from others of the same keys (`Store.stand_apart`)."""
 
     def get(self, key: str) -> CacheRecord | None:
         """The record of ``key``, if all its layers are here or can be unpacked again."""
         row = self._database.row(
-            "SELECT layers, created, description FROM records WHERE key = ?", (key,)
+            "SELECT layers, created, description FROM records WHERE key = ?", (key + self.apart,)
         )
         if row is None:
             return None
@@ -54,7 +56,7 @@ class Cache:
         missing = self._layers.missing(layers)
         if not all(map(self._layers.is_base, missing)):
             return None
-        self._uses.note("records", key)
+        self._uses.note("records", key + self.apart)
         return CacheRecord(key, layers, row[1], row[2], missing)
 
     def put(
@@ -69,14 +71,14 @@ class Cache:
             (
                 "INSERT OR REPLACE INTO records (key, layers, description, created, used) "
                 "VALUES (?, ?, ?, ?, ?)",
-                (key, " ".join(layers), description, now, now),
+                (key + self.apart, " ".join(layers), description, now, now),
             ),
-            ("INSERT OR REPLACE INTO parts (key, parts) VALUES (?, ?)", (key, parts)),
+            ("INSERT OR REPLACE INTO parts (key, parts) VALUES (?, ?)", (key + self.apart, parts)),
         )
 
     def explain(self, key: str) -> Explanation | None:
         """What the key was made of when it was put, whether its layers are here or not."""
-        found = self._explanations("records.key = ?", key, 1)
+        found = self._explanations("records.key = ?", key + self.apart, 1)
         return found[0] if found else None
 
     def history(self, description: str, limit: int = 20) -> list[Explanation]:

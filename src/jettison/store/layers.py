@@ -68,6 +68,8 @@ class Layers:
         """Layers that this process committed and has not begun to sync (`Durability`)."""
         self.made = False
         """Whether this process committed any."""
+        self.apart = ""
+        """What distinguishes these layers of base images from others (`Store.stand_apart`)."""
 
     def new_id(self) -> str:
         """An id for what a step makes."""
@@ -75,7 +77,10 @@ class Layers:
 
     def id_for_chain(self, chain: Digest) -> str:
         """The id of a base image's layer with this chain ID."""
-        return "b" + _base32(bytes.fromhex(hex_of(chain)))
+        name = bytes.fromhex(hex_of(chain))
+        if self.apart:
+            name = hashlib.sha256(name + self.apart.encode()).digest()
+        return "b" + _base32(name)
 
     def id_for_cached(self, chain: Digest, created: float) -> str:
         """The id of a layer with this chain ID that a step made elsewhere, at this time."""

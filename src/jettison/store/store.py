@@ -73,6 +73,14 @@ class Store:
         paths.make()
         return cls(paths)
 
+    def stand_apart(self, name: str) -> None:
+        """Use layers and records apart from those made under another name (default: none).
+
+        For hosts whose layers are unlike others: where one id is mapped, a base image is unpacked
+        and a RUN ends otherwise than with many. Blobs and images are the same.
+        """
+        self.layers.apart = self.cache.apart = name
+
     @property
     def logs(self) -> Path:
         """Where the complete output of RUN steps goes."""
