@@ -27,5 +27,5 @@ def doctor(*, environ: Mapping[str, str]) -> list[Check]:
         Store.open(root).close()
     except StoreError as error:
         return [Check("store", False, error.message, error.hint or "")]
-    checks = examine(isolation, store=str(root), environment=environ)
+    checks = examine(isolation, store=str(root), environment=environ, uid=uid)
     return [Check(c.name, c.ok, c.detail, c.mend or "") for c in checks]

@@ -6,40 +6,48 @@ import os
 import shutil
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from jettison.errors import SandboxError
-from jettison.sandbox import cgroups, emulate, hostca, mounts, namespace, probe
+from jettison.sandbox import cgroups, emulate, hostca, mounts, probe, snapshots, unprivileged
+from jettison.sandbox.check import Check
 from jettison.sandbox.namespace import Isolation
 
 _MIN_FREE = 2 << 30
-_MIN_IDS = 65536
-
-
-@dataclass(frozen=True, slots=True)
-class Check:
-    """One thing looked at. ``mend`` is the command or step that helps, if it is not ``ok``."""
-
-    name: str
-    ok: bool
-    detail: str
-    mend: str | None = None
+_FUSE_MEND = "let this user open /dev/fuse (in a container: --device /dev/fuse)"
+_STORE_MEND = "keep the store on a local ext4, xfs or btrfs (JETTISON_ROOT)"
+_NESTED_MEND = (
+    "in a container, let that one show all of /proc: --security-opt systempaths=unconfined "
+    "(docker), --security-opt unmask=ALL (podman)"
+)
 
 
 def examine(
-    isolation: Isolation | SandboxError, *, store: str, environment: Mapping[str, str]
+    isolation: Isolation | SandboxError,
+    *,
+    store: str,
+    environment: Mapping[str, str],
+    uid: int | None = None,
 ) -> list[Check]:
     """All checks. ``isolation`` is what `namespace.enter` returned or raised; ``store`` an
-    existing directory that can be written (probes are made in a directory in it).
+    existing directory that can be written (probes are made in a directory in it). ``uid`` is what
+    the user was before that.
     """
     entered = None if isinstance(isolation, SandboxError) else isolation
-    uid = entered.uid if entered is not None else os.getuid()
-    checks = [_kernel(), _user_namespaces(uid), _sub_ids(uid), _id_tools(uid)]
+    if uid is None:
+        uid = entered.uid if entered is not None else os.getuid()
+    needed = entered is None or entered.rootless
+    checks = [
+        _kernel(needed=needed),
+        unprivileged.user_namespaces(needed=needed),
+        unprivileged.subordinate_ids(uid, needed=needed),
+        unprivileged.id_tools(needed=needed),
+    ]
     if isinstance(isolation, SandboxError):
         checks.append(Check("isolation", False, isolation.message, isolation.hint))
     else:
         checks.append(_isolation(isolation))
-        checks += _overlay(isolation, store)
+        wanted = environment.get(snapshots.VARIABLE) or None
+        checks += [_root_file_systems(isolation, store, wanted), _store(store)]
         checks += _runtimes(isolation, store)
     checks += [
         _cgroups(),
@@ -52,119 +60,51 @@ def examine(
     return [*checks, _space(store)]
 
 
-def _kernel() -> Check:
+def _kernel(*, needed: bool) -> Check:
     release = os.uname().release
     if mounts.kernel_version() >= (5, 11):
         return Check("kernel", True, f"Linux {release}")
-    return Check(
-        "kernel", False, f"Linux {release}", "builds without root need Linux 5.11 or newer"
-    )
-
-
-def _setting(name: str) -> str | None:
-    try:
-        with open(f"/proc/sys/{name}", encoding="ascii") as file:
-            return file.read().strip()
-    except OSError:
-        return None
-
-
-def _user_namespaces(uid: int) -> Check:
-    name = "user namespaces"
-    bad = {
-        "user/max_user_namespaces": ("0", "sysctl user.max_user_namespaces=15000"),
-        "kernel/unprivileged_userns_clone": ("0", "sysctl kernel.unprivileged_userns_clone=1"),
-        "kernel/apparmor_restrict_unprivileged_userns": (
-            "1",
-            "sysctl kernel.apparmor_restrict_unprivileged_userns=0",
-        ),
-    }
-    if not os.path.exists("/proc/self/ns/user"):
-        return Check(name, uid == 0, "the kernel has none", "a kernel with CONFIG_USER_NS")
-    for setting, (value, mend) in bad.items():
-        if _setting(setting) == value:
-            detail = f"{setting.replace('/', '.')} is {value}"
-            if uid == 0:
-                return Check(name, True, f"{detail}; root does not need them")
-            return Check(name, False, detail, mend)
-    return Check(name, True, "allowed")
-
-
-def _sub_ids(uid: int) -> Check:
-    name = "subordinate ids"
-    if uid == 0:
-        return Check(name, True, "not needed by root")
-    user = namespace.user_name(uid)
-    counts = [
-        sum(count for _, count in namespace.sub_ids(path, user, uid))
-        for path in ("/etc/subuid", "/etc/subgid")
-    ]
-    if min(counts) >= _MIN_IDS:
-        return Check(name, True, f"{counts[0]} user ids and {counts[1]} group ids for {user}")
-    return Check(
-        name,
-        False,
-        f"{counts[0]} user ids and {counts[1]} group ids for {user}; {_MIN_IDS} are needed to "
-        "unpack images with files of many owners",
-        f"usermod --add-subuids 100000-165535 --add-subgids 100000-165535 {user}",
-    )
-
-
-def _id_tools(uid: int) -> Check:
-    name = "newuidmap, newgidmap"
-    missing = [tool for tool in ("newuidmap", "newgidmap") if shutil.which(tool) is None]
-    if uid == 0:
-        return Check(name, True, "not needed by root")
-    if missing:
-        detail = f"{' and '.join(missing)} not found"
-        return Check(name, False, detail, "apt-get install uidmap")
-    path = shutil.which("newuidmap") or ""
-    setuid = os.stat(path).st_mode & 0o4000
-    if not setuid and "security.capability" not in os.listxattr(path):
-        return Check(name, False, f"{path} has no privilege", f"chmod u+s {path}")
-    return Check(name, True, path)
+    mend = "builds without root are quicker with Linux 5.11 or newer"
+    return Check("kernel", not needed, f"Linux {release}", mend if needed else None)
 
 
 def _isolation(isolation: Isolation) -> Check:
     if isolation.single_id:
-        return Check("isolation", False, isolation.notice or "one user id", "see subordinate ids")
+        return Check("isolation", False, isolation.notice or "one user id", "see above")
     where = "a user namespace" if isolation.rootless else "root"
     return Check("isolation", True, f"mount namespace, as {where}")
 
 
-def _overlay(isolation: Isolation, store: str) -> list[Check]:
-    """Mount an overlay on the store's file system and write, delete and rename in it."""
+def _root_file_systems(isolation: Isolation, store: str, wanted: str | None) -> Check:
+    """How the layers in the store become something to run in; see `snapshots`."""
+    name = "overlay"
+    try:
+        chosen, why = snapshots.choose(store, userxattr=isolation.rootless, wanted=wanted)
+    except SandboxError as error:
+        return Check(name, False, error.message, error.hint)
+    if chosen == snapshots.OVERLAY:
+        return Check(name, True, "works")
+    if wanted is not None:
+        return Check(name, True, f"{chosen} is used, as {snapshots.VARIABLE} says")
+    detail = f"{chosen} is used instead ({why})"
+    if chosen == snapshots.FUSE:
+        return Check(name, True, detail)
+    mend = "apt-get install fuse-overlayfs" if "installed" in why else _FUSE_MEND
+    return Check(name, False, f"{detail}: every RUN copies all files", f"{mend}; or {_STORE_MEND}")
+
+
+def _store(store: str) -> Check:
+    """Whether the store's file system can hold layers."""
     kind = file_system(store)
+    name, detail = "store", f"{store} is on {kind}"
     try:
         with tempfile.TemporaryDirectory(dir=store, prefix="doctor-") as directory:
-            _try_overlay(isolation, directory)
-    except (SandboxError, OSError) as error:
-        hint = error.hint if isinstance(error, SandboxError) else None
-        good = kind not in ("nfs", "nfs4", "overlay")
-        mend = "keep the store on ext4, xfs or btrfs (JETTISON_ROOT)"
-        return [
-            Check("overlay", False, str(error), hint or mend),
-            Check("store", good, f"{store} is on {kind}", None if good else mend),
-        ]
-    return [Check("overlay", True, "works"), Check("store", True, f"{store} is on {kind}")]
-
-
-def _try_overlay(isolation: Isolation, directory: str) -> None:
-    for name in ("lower", "lower/old", "upper", "work", "root"):
-        os.mkdir(os.path.join(directory, name))
-    with mounts.stack(
-        os.path.join(directory, "root"),
-        base=directory,
-        lowers=["lower"],
-        upper=os.path.join(directory, "upper"),
-        work=os.path.join(directory, "work"),
-        userxattr=isolation.rootless,
-    ) as root:
-        os.rmdir(os.path.join(root, "old"))
-        os.mkdir(os.path.join(root, "old"))
-        os.rename(os.path.join(root, "old"), os.path.join(root, "new"))
-    mark = "user.overlay.jettison" if isolation.rootless else "trusted.overlay.jettison"
-    os.setxattr(os.path.join(directory, "upper"), mark, b"y")
+            os.setxattr(directory, "user.overlay.jettison", b"y")
+    except OSError as error:
+        detail += f", which takes no extended attributes ({error.strerror})"
+        return Check(name, False, detail, _STORE_MEND)
+    fit = kind not in ("nfs", "nfs4")
+    return Check(name, fit, detail, None if fit else _STORE_MEND)
 
 
 def file_system(path: str) -> str:
@@ -193,10 +133,16 @@ def _runtimes(isolation: Isolation, store: str) -> list[Check]:
             checks.append(Check(name, True, f"{outcome.path} runs a container, {how}"))
         else:
             # One that works is enough: what was wrong with the others need not be mended.
-            mend = None if works else "install another runtime: apt-get install runc"
+            mend = None if works else _runtime_mend(outcome.error, isolation)
             detail = f"{outcome.path} {how}: {outcome.error}"
             checks.append(Check(name, works, f"not used: {detail}" if works else detail, mend))
     return checks
+
+
+def _runtime_mend(error: str, isolation: Isolation) -> str:
+    if isolation.rootless and "proc" in error and "not permitted" in error:
+        return _NESTED_MEND  # a new /proc may show no more than the one that is there
+    return "install another runtime: apt-get install runc"
 
 
 def _cgroups() -> Check:

@@ -1,9 +1,10 @@
 """Entering the process's own namespaces, once, before any thread starts.
 
 With CAP_SYS_ADMIN only the mount namespace is left. Without, a user namespace is made as well
-and mapped with newuidmap and newgidmap from /etc/subuid and /etc/subgid, so that the process is
-uid 0 there and has further ids for the owners of files in images; a user to whom no further ids
-are given gets a map of one id (user_namespaces(7), subuid(5), newuidmap(1)).
+and mapped, so that the process is uid 0 there and has further ids for the owners of files in
+images: all that there are by root in a container, those of /etc/subuid and /etc/subgid with
+newuidmap and newgidmap by others. A user to whom no further ids are given gets a map of one id
+(user_namespaces(7), subuid(5), newuidmap(1)).
 """
 
 from __future__ import annotations
@@ -16,8 +17,9 @@ from msgspec import Struct
 
 from jettison.errors import SandboxError
 from jettison.sandbox import syscalls
+from jettison.sandbox.unprivileged import mend_ids, namespace_hint, status, sub_ids, user_name
 
-_CAP_SYS_ADMIN = 21
+_CAP_SETGID, _CAP_SETUID, _CAP_SYS_ADMIN, _CAP_SETFCAP = 6, 7, 21, 31
 _HELPER_SECONDS = 30
 _WHOLE_RANGE = 4294967295
 
@@ -54,7 +56,8 @@ def enter() -> Isolation:
     """
     uid, gid = os.getuid(), os.getgid()
     notice = None
-    if has_capability(_CAP_SYS_ADMIN):
+    privileged = has_capability(_CAP_SYS_ADMIN)
+    if privileged:
         try:
             syscalls.unshare(syscalls.CLONE_NEWNS)
         except SandboxError as error:
@@ -71,16 +74,12 @@ def enter() -> Isolation:
         )
         raise
     mapped = mapped_ids()
-    return Isolation(mapped < _WHOLE_RANGE, mapped == 1, uid, gid, notice)
+    return Isolation(not privileged or mapped < _WHOLE_RANGE, mapped == 1, uid, gid, notice)
 
 
 def has_capability(number: int) -> bool:
     """Whether capability ``number`` (capability.h) is effective in this process."""
-    with open("/proc/self/status", encoding="ascii", errors="replace") as file:
-        for line in file:
-            if line.startswith("CapEff:"):
-                return bool(int(line.split()[1], 16) >> number & 1)
-    return False
+    return bool(int(status("CapEff") or "0", 16) >> number & 1)
 
 
 def mapped_ids() -> int:
@@ -90,21 +89,6 @@ def mapped_ids() -> int:
             return sum(int(line.split()[2]) for line in file)
     except FileNotFoundError:  # a kernel without user namespaces
         return _WHOLE_RANGE
-
-
-def sub_ids(path: str, name: str, number: int) -> list[tuple[int, int]]:
-    """The (first id, count) ranges that a file like /etc/subuid gives to a user."""
-    ranges: list[tuple[int, int]] = []
-    try:
-        with open(path, encoding="utf-8", errors="replace") as file:
-            for line in file:
-                owner, _, rest = line.strip().partition(":")
-                start, _, count = rest.partition(":")
-                if owner in (name, str(number)) and start.isdigit() and count.isdigit():
-                    ranges.append((int(start), int(count)))
-    except OSError:
-        return []
-    return [r for r in ranges if r[1] > 0]
 
 
 def id_map(own: int, ranges: list[tuple[int, int]]) -> list[Range]:
@@ -121,6 +105,10 @@ def _enter_user_namespace(uid: int, gid: int) -> str | None:
     """Unshare and map; returns the notice for a map of one id, None for a full one."""
     import shutil
 
+    if all(map(has_capability, (_CAP_SETGID, _CAP_SETUID, _CAP_SETFCAP))):
+        commands = [_write_command("uid_map"), _write_command("gid_map")]
+        failure = _unshare_with_helper(commands)
+        return None if failure is None else _map_single(uid, gid, failure)
     name = user_name(uid)
     uids, gids = sub_ids("/etc/subuid", name, uid), sub_ids("/etc/subgid", name, uid)
     tools = [shutil.which("newuidmap"), shutil.which("newgidmap")]
@@ -141,23 +129,19 @@ def _enter_user_namespace(uid: int, gid: int) -> str | None:
     return _map_single(uid, gid, why)
 
 
-def mend_ids(user: str) -> str:
-    """The command that gives ``user`` subordinate ids."""
-    return f"usermod --add-subuids 100000-165535 --add-subgids 100000-165535 {user}"
-
-
-def user_name(uid: int) -> str:
-    """The login name of ``uid``, or its number if it has none."""
-    import pwd
-
-    try:
-        return pwd.getpwuid(uid).pw_name
-    except KeyError:
-        return str(uid)
-
-
 def _map_command(tool: str, lines: list[Range]) -> list[str]:
     return [tool, str(os.getpid()), *(str(number) for line in lines for number in line)]
+
+
+def _write_command(file: str) -> list[str]:
+    """The command that maps every id there is to itself, run by who may: root in a container that
+    has no CAP_SYS_ADMIN.
+    """
+    with open(f"/proc/self/{file}", encoding="ascii") as lines:
+        ranges = [line.split() for line in lines]
+    text = "".join(f"{inside} {inside} {count}\n" for inside, _, count in ranges)
+    script = 'printf %s "$2" > "/proc/$1/$0"'
+    return ["/bin/sh", "-c", script, file, str(os.getpid()), text]
 
 
 def _unshare_user() -> None:
@@ -166,7 +150,7 @@ def _unshare_user() -> None:
     except SandboxError as error:
         raise SandboxError(
             f"cannot make a user namespace: {error.__cause__}",
-            hint="the host must allow unprivileged user namespaces (see jettison doctor)",
+            hint=namespace_hint(syscalls.errno_of(error)),
         ) from error.__cause__
 
 
@@ -225,7 +209,9 @@ def _map_single(uid: int, gid: int, why: str) -> str:
     except OSError as error:
         raise SandboxError(
             f"cannot map user ids: {why}; nor the own id alone: {error}",
-            hint="see jettison doctor for what this host lacks",
+            hint="root needs CAP_SETFCAP for it (user_namespaces(7))"
+            if uid == 0
+            else "see jettison doctor for what this host lacks",
         ) from error
     return f"{why}; {SINGLE_ID_NOTICE}"
 

@@ -7,6 +7,7 @@ import pytest
 
 from jettison.errors import SandboxError
 from jettison.sandbox import doctor, probe, spawn
+from jettison.sandbox.check import Check
 from jettison.sandbox.namespace import Isolation
 from tests.integration.sandbox.lab import Lab
 
@@ -111,6 +112,6 @@ def test_doctor_says_what_to_mend_when_isolation_failed(lab: Lab) -> None:
     failure = SandboxError("cannot make a user namespace: denied", hint="allow them")
     checks = doctor.examine(failure, store=lab.directory, environment={})
     assert [check for check in checks if check.name == "isolation"] == [
-        doctor.Check("isolation", False, "cannot make a user namespace: denied", "allow them")
+        Check("isolation", False, "cannot make a user namespace: denied", "allow them")
     ]
     assert not any(check.name.startswith("runtime") for check in checks)

@@ -1,0 +1,15 @@
+"""One thing that `doctor` looked at."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One thing looked at. ``mend`` is the command or step that helps, if it is not ``ok``."""
+
+    name: str
+    ok: bool
+    detail: str
+    mend: str | None = None
