@@ -55,8 +55,7 @@ def open_session(environ: Mapping[str, str]) -> Iterator[Session]:
     isolation = enter_namespaces()
     root = default_root(environ, isolation.uid)
     with Store.open(root) as store:
-        if isolation.single_id:
-            store.stand_apart("+single-id")
+        store.stand_apart(_flavor(isolation))
         store.durability.drop_doubtful()
         if store.staging.has_entries():  # of processes that were killed, perhaps in a RUN
             from jettison.sandbox import cgroups
@@ -71,6 +70,15 @@ def open_store(environ: Mapping[str, str]) -> Iterator[Store]:
     """The store alone, for what only reads and writes documents and blobs."""
     with Store.open(default_root(environ, os.getuid())) as store, store.lease():
         yield store
+
+
+def _flavor(isolation: Isolation) -> str:
+    """What tells the layers made here from others that may be in the same store: those of one id,
+    and those of root in a user namespace, whose overlays keep other attributes than real root's.
+    """
+    if isolation.single_id:
+        return "+single-id"
+    return "+user-namespace" if isolation.rootless and isolation.uid == 0 else ""
 
 
 @cache

@@ -36,11 +36,13 @@ def examine(
     if uid is None:
         uid = entered.uid if entered is not None else os.getuid()
     needed = entered is None or entered.rootless
+    # Root in a container, which may map whatever ids there are.
+    mapped = entered is not None and uid == 0 and not entered.single_id
     checks = [
         _kernel(needed=needed),
         unprivileged.user_namespaces(needed=needed),
-        unprivileged.subordinate_ids(uid, needed=needed),
-        unprivileged.id_tools(needed=needed),
+        unprivileged.subordinate_ids(uid, needed=needed and not mapped),
+        unprivileged.id_tools(needed=needed and not mapped),
     ]
     if isinstance(isolation, SandboxError):
         checks.append(Check("isolation", False, isolation.message, isolation.hint))
