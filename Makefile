@@ -6,6 +6,7 @@
 # make golden    the texts of tests/golden/instructions anew (then read the difference)
 # make fuzz      100,000 Dockerfiles, made up and spoilt, through parse, plan and lint
 # make kill-test 200 kills at random moments, and what is left (KILLS=200 SEED=1)
+# make reproducible  the examples, built as root and as a user, are the same image
 # make bench     ratios against the builders found on this machine
 
 PYTHON ?= python3
@@ -56,6 +57,13 @@ faults: $(DEV)
 
 kill-test: $(DEV)
 	$(BIN)/python -m tests.integration.store.killing $(KILLS) $(SEED)
+
+# The examples on a real Debian: the same image as root and as a user (needs root and a network).
+reproducible: $(DEV)
+	scripts/debian-base bookworm
+	$(BIN)/jettison save -o $(VENV)/debian.tar debian:bookworm
+	JETTISON_EXAMPLE_BASE=$(CURDIR)/$(VENV)/debian.tar \
+	  $(BIN)/python -m pytest tests/integration/build/test_reproducible.py
 
 bench: install
 	$(BIN)/python scripts/bench.py $(BENCH_ARGS)

@@ -77,8 +77,8 @@ def _flavor(isolation: Isolation) -> str:
     and those of root in a user namespace, whose overlays keep other attributes than real root's.
     """
     if isolation.single_id:
-        return "+single-id"
-    return "+user-namespace" if isolation.rootless and isolation.uid == 0 else ""
+        return ".1"
+    return ".n" if isolation.rootless and isolation.uid == 0 else ""
 
 
 @cache

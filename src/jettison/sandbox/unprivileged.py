@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import errno
 import os
-import shutil
 
 from jettison.sandbox.check import Check
 
@@ -137,6 +136,8 @@ def subordinate_ids(uid: int, *, needed: bool) -> Check:
 
 def id_tools(*, needed: bool) -> Check:
     """Whether the programs that map subordinate ids are there and have the privilege to."""
+    import shutil
+
     name = "newuidmap, newgidmap"
     if not needed:
         return Check(name, True, "not needed by root")

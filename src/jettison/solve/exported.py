@@ -18,7 +18,7 @@ from jettison.plan.steps import BindMount, Local, Merge, PathSource, Source, Ste
 from jettison.solve.bench import Bench
 from jettison.solve.imported import Imported, following, portable_ids
 from jettison.solve.keys import Reader, key_of
-from jettison.solve.lookup import Snapshot
+from jettison.solve.lookup import Snapshot, in_keys
 from jettison.solve.solver import Solver
 
 
@@ -134,11 +134,11 @@ class _Draft:
                 raise _UnknownError
             return bench.read_digest(step, reader, layers)
         if isinstance(source, Source):
-            return ",".join(portable_ids(self._store, source.diff_ids))
+            return in_keys(portable_ids(self._store, source.diff_ids))
         portable = self._portable.get(solver.key(source))
         if portable is None:
             raise _UnknownError
-        return ",".join(portable)
+        return in_keys(portable)
 
 
 class _UnknownError(Exception):

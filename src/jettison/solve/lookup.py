@@ -96,3 +96,10 @@ class Lookup:
             self._stale.add(step)
         elif key not in self.hits and (found := self._records.get(key)) is not None:
             self.hits[key] = found
+
+
+def in_keys(snapshot: Snapshot) -> str:
+    """How keys name a root: by the ids its layers have wherever they are unpacked, without what
+    keeps them apart on some hosts (`Store.stand_apart`), so that hosts can share a cache.
+    """
+    return ",".join(layer.partition(".")[0] for layer in snapshot)

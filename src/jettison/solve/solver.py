@@ -14,7 +14,7 @@ from jettison.plan.ancestors import ancestors
 from jettison.plan.steps import BindMount, Local, Merge, PathSource, Source, Step, StepInfo
 from jettison.solve.graph import base_sources, readers
 from jettison.solve.keys import Reader, Reference, key_of
-from jettison.solve.lookup import Lookup, Records, Snapshot
+from jettison.solve.lookup import Lookup, Records, Snapshot, in_keys
 from jettison.solve.recorded import dump
 from jettison.solve.schedule import run_all
 
@@ -406,6 +406,6 @@ class Solver:
             if isinstance(reader, PathSource | BindMount):
                 return self._bench.read_digest(step, reader, layers)
             # A root; or a cache mount, which only starts from what it names.
-            return ",".join(layers)
+            return in_keys(layers)
 
         return reference

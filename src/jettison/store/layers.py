@@ -69,7 +69,7 @@ class Layers:
         self.made = False
         """Whether this process committed any."""
         self.apart = ""
-        """What distinguishes these layers of base images from others (`Store.stand_apart`)."""
+        """What follows the ids of layers that were not made here (`Store.stand_apart`)."""
 
     def new_id(self) -> str:
         """An id for what a step makes."""
@@ -77,14 +77,11 @@ class Layers:
 
     def id_for_chain(self, chain: Digest) -> str:
         """The id of a base image's layer with this chain ID."""
-        name = bytes.fromhex(hex_of(chain))
-        if self.apart:
-            name = hashlib.sha256(name + self.apart.encode()).digest()
-        return "b" + _base32(name)
+        return "b" + _base32(bytes.fromhex(hex_of(chain))) + self.apart
 
     def id_for_cached(self, chain: Digest, created: float) -> str:
         """The id of a layer with this chain ID that a step made elsewhere, at this time."""
-        return "c" + _base32(hashlib.sha256(f"{chain} {created!r}".encode()).digest())
+        return "c" + _base32(hashlib.sha256(f"{chain} {created!r}".encode()).digest()) + self.apart
 
     def is_base(self, layer: str) -> bool:
         """Whether the layer is a base image's, so that it can be unpacked again."""

@@ -74,7 +74,8 @@ class Store:
         return cls(paths)
 
     def stand_apart(self, name: str) -> None:
-        """Use layers and records apart from those made under another name (default: none).
+        """Use layers and records apart from those made under another name, which begins with a
+        dot (as at first: under none).
 
         For hosts whose layers are unlike others: where one id is mapped, a base image is unpacked
         and a RUN ends otherwise than with many. Blobs and images are the same.

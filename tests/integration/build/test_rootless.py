@@ -112,7 +112,7 @@ COPY --chown=1000:50 note /etc/note
 ADD --chown=7 tree.tar /tree/
 USER 1234:5678
 WORKDIR /work/deep
-USER root
+USER 0
 RUN mkdir /moved && mv /tree/d/* /moved && busybox chmod 700 /etc/note && echo more >> /etc/note
 FROM base
 COPY --from=made /moved /moved

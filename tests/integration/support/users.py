@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import pwd
 import shutil
 import subprocess
 import sys
 import sysconfig
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -51,23 +53,36 @@ class User:
 
 
 @contextmanager
+def _passwords() -> Iterator[None]:
+    """Tests that run at once must not change /etc/passwd at once: useradd does not wait."""
+    with open(Path(tempfile.gettempdir(), "jettison-test-users.lock"), "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _add(name: str, *, sub_ids: bool) -> None:
+    command = ["useradd", "--create-home", "--shell", "/bin/sh", name]
+    subprocess.run(command, check=True, capture_output=True)
+    for kind in ("uid", "gid"):
+        ranges = Path(f"/etc/sub{kind}").read_text().splitlines()
+        mine = [r.partition(":")[2].split(":") for r in ranges if r.startswith(f"{name}:")]
+        if mine and not sub_ids:
+            for start, size in mine:
+                last = int(start) + int(size) - 1
+                flag = f"--del-sub{kind}s"
+                subprocess.run(["usermod", flag, f"{start}-{last}", name], check=True)
+        elif sub_ids and not mine:
+            wanted = f"{_FIRST_ID}-{_FIRST_ID + _IDS - 1}"
+            subprocess.run(["usermod", f"--add-sub{kind}s", wanted, name], check=True)
+
+
+@contextmanager
 def ordinary_user(*, sub_ids: bool = True) -> Iterator[User]:
     """A new user, with subordinate ids or without any; gone afterwards with all they had."""
     name = f"jettison-{os.getpid()}-{next(_NUMBERS)}"
-    command = ["useradd", "--create-home", "--shell", "/bin/sh", name]
-    subprocess.run(command, check=True, capture_output=True)
     try:
-        for kind in ("uid", "gid"):
-            ranges = Path(f"/etc/sub{kind}").read_text().splitlines()
-            mine = [r.partition(":")[2].split(":") for r in ranges if r.startswith(f"{name}:")]
-            if mine and not sub_ids:
-                for start, size in mine:
-                    last = int(start) + int(size) - 1
-                    flag = f"--del-sub{kind}s"
-                    subprocess.run(["usermod", flag, f"{start}-{last}", name], check=True)
-            elif sub_ids and not mine:
-                wanted = f"{_FIRST_ID}-{_FIRST_ID + _IDS - 1}"
-                subprocess.run(["usermod", f"--add-sub{kind}s", wanted, name], check=True)
+        with _passwords():
+            _add(name, sub_ids=sub_ids)
         account = pwd.getpwnam(name)
         home = Path(account.pw_dir)
         ignore = shutil.ignore_patterns("__pycache__")
@@ -75,7 +90,8 @@ def ordinary_user(*, sub_ids: bool = True) -> Iterator[User]:
         subprocess.run(["chmod", "-R", "a+rX", source], check=True)
         yield User(name, account.pw_uid, account.pw_gid, home)
     finally:
-        subprocess.run(["userdel", "--remove", name], capture_output=True)
+        with _passwords():
+            subprocess.run(["userdel", "--remove", name], capture_output=True)
 
 
 def python_of(prefix: list[str]) -> str:
