@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from jettison.errors import RunError, SandboxError
 from jettison.model.platform import make_platform
 from jettison.sandbox import capabilities, cgroups, mounts, snapshots, spawn, tinyelf
-from jettison.sandbox.namespace import Isolation
+from jettison.sandbox.namespace import Isolation, mapped_ids
 from jettison.sandbox.runtime import Runtime
 from jettison.sandbox.spec import ContainerSpec, Host
 
@@ -54,6 +54,7 @@ def host_facts(isolation: Isolation, *, with_cgroups: bool) -> Host:
         capabilities=capabilities.current(),
         architecture=architecture(),
         seccomp=os.path.exists("/proc/sys/kernel/seccomp/actions_avail"),
+        ids=mapped_ids(),
     )
 
 

@@ -94,7 +94,7 @@ class Host:
     every container (else only for those with limits, where `cgroups.place` finds one).
     ``unified``: they are cgroup version 2. ``capabilities``: what this process can give.
     ``architecture``: OCI name. ``seccomp``: the kernel filters system calls. ``snapshotter``: one
-    of `snapshots.SNAPSHOTTERS`.
+    of `snapshots.SNAPSHOTTERS`. ``ids``: how many user ids are mapped, from 0 on.
     """
 
     rootless: bool
@@ -105,6 +105,7 @@ class Host:
     architecture: str
     seccomp: bool = True
     snapshotter: str = "overlay"
+    ids: int = 4294967295
 
 
 def runtime_config(spec: ContainerSpec, host: Host, cgroup: str | None = None) -> dict[str, Any]:
@@ -137,6 +138,11 @@ def _check(spec: ContainerSpec, host: Host) -> None:
             f"cannot run as user {spec.uid}:{spec.gid}: only one user id is mapped",
             hint="subordinate ids mend that: usermod --add-subuids 100000-165535 "
             "--add-subgids 100000-165535 USER (see jettison doctor)",
+        )
+    if max(spec.uid, spec.gid) >= host.ids:
+        raise SandboxError(
+            f"cannot run as user {spec.uid}:{spec.gid}: only {host.ids} ids are mapped",
+            hint="/etc/subuid and /etc/subgid can give more (see jettison doctor)",
         )
     for name, _soft, _hard in spec.ulimits:
         if name.lower() not in _RLIMITS:

@@ -162,6 +162,7 @@ def test_own_cgroup_of_a_user_is_shown_and_not_masked() -> None:
         (replace(SPEC, ulimits=(("files", 1, 1),)), ROOT, "unknown ulimit 'files'"),
         (replace(SPEC, uid=1), SINGLE, "only one user id"),
         (replace(SPEC, gid=1), SINGLE, "only one user id"),
+        (replace(SPEC, gid=65537), replace(ROOTLESS, ids=65537), "only 65537 ids are mapped"),
     ],
 )
 def test_what_cannot_be_is_refused(spec: ContainerSpec, host: Host, message: str) -> None:
