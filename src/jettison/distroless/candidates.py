@@ -28,6 +28,8 @@ class Node:
             self.provided: dict[str, list[str]] = {}
             for relation in stanza.gives():
                 self.provided.setdefault(relation.name, []).append(relation.version)
+            self.names = frozenset({self.name, *self.provided})
+            self.barred_names = frozenset(relation.name for relation in self._barred)
         except PackageError as error:
             raise PackageError(f"{stanza.ref}: {error.message}") from None
 
@@ -35,10 +37,6 @@ class Node:
     def itself(self) -> Group:
         """The relation that only this version of it meets."""
         return (Relation(self.name, "=", self.stanza.version),)
-
-    def meets(self, group: Group) -> bool:
-        """Whether it is one of the alternatives, or provides one."""
-        return any(self.is_one(relation) for relation in group)
 
     def is_one(self, relation: Relation) -> bool:
         """Whether it is what ``relation`` asks for. An unversioned Provides has no version that

@@ -98,12 +98,10 @@ class Downloads:
                 hint=f"{urls[0]} has changed, or something on the way changes files",
             ) from None
         except NotFoundError:
-            tried = "" if len(urls) == 1 else ", nor does the snapshot service"
+            also = ", nor does the snapshot service" if len(urls) > 1 else ""
             raise FetchError(
-                f"the archive no longer has {package}{tried}: {urls[0]}",
-                hint="renew the lock with jettison base lock"
-                if len(urls) > 1
-                else "renew the lock with jettison base lock, or give the archive a snapshot service",
+                f"the archive no longer has {package}{also}: {urls[0]}",
+                hint="make the lock anew with jettison base lock",
             ) from None
 
     def _addresses(self, package: PackageRef) -> list[str]:
@@ -138,3 +136,6 @@ class _Stop(threading.Event):
 
     def is_set(self) -> bool:
         return super().is_set() or self._outer.is_set()
+
+    def wait(self, timeout: float | None = None) -> bool:
+        return self._outer.wait(timeout) or self.is_set()

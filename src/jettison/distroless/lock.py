@@ -1,8 +1,8 @@
 """The lock: every package of a spec, pinned, for each architecture; written to diff well.
 
-It is JSON with one package below the other in the order of names. Nothing in it depends on when or
-where it was made but the archives' states. Its digest finds what was edited by hand or merged badly;
-who may write the lock may also compute it anew, so a lock is trusted as the spec beside it is.
+It is JSON with a line for each package, in the order of names. Nothing in it depends on when or where
+it was made, but for the archives' states. Its digest finds what was edited by hand or merged badly;
+whoever may write the lock can compute that anew, so a lock is trusted as the spec beside it is.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _AGAIN = "make it anew with jettison base lock"
 
 
 class LockedPackage(Struct, frozen=True, kw_only=True):
-    """A pinned package; ``why`` has what wanted it, ``""`` for the spec, each as name and relation.
+    """A pinned package; ``why`` has what wanted it: pairs of a name (empty: the spec), a relation.
 
     ``path`` is below the address of archive number ``archive``; ``size`` in bytes.
     """
@@ -135,7 +135,8 @@ def write_lock(lock: Lock) -> bytes:
         archives=lock.archives,
         architectures=dict(sorted(lock.architectures.items())),
     )
-    return msgspec.json.format(msgspec.json.encode(document), indent=1) + b"\n"
+    text = _laid_out(msgspec.to_builtins(document), "")
+    return text.encode("utf-8", "surrogatepass") + b"\n"
 
 
 def read_lock(data: bytes, name: str) -> Lock:
@@ -162,6 +163,21 @@ def read_lock(data: bytes, name: str) -> Lock:
         )
     _check(lock, name)
     return lock
+
+
+def _laid_out(value: object, indent: str) -> str:
+    """JSON in which each entry of a list is one line, so that a changed package is one."""
+    inner = indent + " "
+    if isinstance(value, dict) and value:
+        lines = [f"{_json(key)}: {_laid_out(item, inner)}" for key, item in value.items()]
+        return "{\n" + ",\n".join(inner + line for line in lines) + f"\n{indent}}}"
+    if isinstance(value, list | tuple) and value:
+        return "[\n" + ",\n".join(inner + _json(item) for item in value) + f"\n{indent}]"
+    return _json(value)
+
+
+def _json(value: object) -> str:
+    return msgspec.json.encode(value).decode()
 
 
 class _Version(Struct, frozen=True):

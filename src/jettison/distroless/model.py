@@ -141,7 +141,7 @@ class PackageIndex(Protocol):
         ...
 
 
-class Link(Struct, frozen=True):
+class Link(Struct, frozen=True, array_like=True):
     """Why a package is in: ``wanted_by`` (empty: the spec itself) says ``relation``."""
 
     wanted_by: str

@@ -9,7 +9,7 @@ made, and a choice that turns out impossible is taken back.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from msgspec import Struct, field
 
@@ -66,43 +66,63 @@ class _Need(Struct, frozen=True):
 
 
 class _State(Struct):
-    """What is decided. ``brought`` says by whom first; ``open`` needs are not met yet."""
+    """What is decided. ``brought`` says by whom first; ``open`` needs are not met yet.
+
+    ``giving`` and ``barring`` find what is chosen by the names it has, provides or may not be
+    beside.
+    """
 
     chosen: dict[str, Node] = field(default_factory=dict)
     brought: dict[str, Link] = field(default_factory=dict)
+    giving: dict[str, tuple[Node, ...]] = field(default_factory=dict)
+    barring: dict[str, tuple[Node, ...]] = field(default_factory=dict)
     open: list[_Need] = field(default_factory=list)
     dropped: list[tuple[_Need, str]] = field(default_factory=list)
 
     def copy(self) -> _State:
-        return _State(dict(self.chosen), dict(self.brought), list(self.open), list(self.dropped))
+        return _State(
+            dict(self.chosen),
+            dict(self.brought),
+            dict(self.giving),
+            dict(self.barring),
+            list(self.open),
+            list(self.dropped),
+        )
 
     def add(self, node: Node, link: Link) -> None:
         self.chosen[node.name] = node
         self.brought[node.name] = link
+        for name in node.names:
+            self.giving[name] = (*self.giving.get(name, ()), node)
+        for name in node.barred_names:
+            self.barring[name] = (*self.barring.get(name, ()), node)
         self.open += [_Need(node.name, group) for group in node.needs]
         self.open += [_Need(node.name, group, optional=True) for group in node.wishes]
 
+    def meeting(self, group: Group) -> Iterator[Node]:
+        """What is chosen and meets the group; some more than once."""
+        for relation in group:
+            for node in self.giving.get(relation.name, ()):
+                if node.is_one(relation):
+                    yield node
+
     def meets(self, group: Group) -> bool:
-        return any(node.meets(group) for node in self._named(group))
+        return next(self.meeting(group), None) is not None
 
     def clash(self, node: Node) -> Node | None:
         """Something chosen that cannot be installed beside ``node``, another version too."""
-        for other in self.chosen.values():
-            if other is not node and (
-                other.name == node.name or other.bars(node) or node.bars(other)
-            ):
-                return other
+        same = self.chosen.get(node.name)
+        if same is not None and same is not node:
+            return same
+        for name in sorted(node.names):
+            for other in self.barring.get(name, ()):
+                if other.bars(node):
+                    return other
+        for name in sorted(node.barred_names):
+            for other in self.giving.get(name, ()):
+                if node.bars(other):
+                    return other
         return None
-
-    def _named(self, group: Group) -> Iterable[Node]:
-        """Those chosen that could meet the group: by their name first, which is quick."""
-        for relation in group:
-            if relation.name in self.chosen:
-                yield self.chosen[relation.name]
-        names = {relation.name for relation in group}
-        for node in self.chosen.values():
-            if not names.isdisjoint(node.provided):
-                yield node
 
 
 class _Choice(Struct):
@@ -222,8 +242,8 @@ class _Solver:
                 _note(why[name], Link("", str(wishes[name])))
             node = state.chosen[name]
             for group in (*node.needs, *node.wishes):
-                for other in state.chosen.values():
-                    if other is not node and other.meets(group):
+                for other in state.meeting(group):
+                    if other is not node:
                         _note(why[other.name], Link(name, group_text(group)))
         dropped = {
             Dropped(name, need.by, group_text(need.group), self._excluded[name])
