@@ -1,7 +1,7 @@
 """The lock: every package of a spec, pinned, for each architecture; written to diff well.
 
-It is JSON with a line for each package, in the order of names. Nothing in it depends on when or where
-it was made, but for the archives' states. Its digest finds what was edited by hand or merged badly;
+It is JSON with a line for each package, in the order of names. Nothing in it depends on when or
+where it was made, but the states of archives. Its digest finds what was edited or merged badly;
 whoever may write the lock can compute that anew, so a lock is trusted as the spec beside it is.
 """
 

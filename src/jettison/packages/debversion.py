@@ -60,12 +60,8 @@ def _key(part: str) -> Key:
 
     A missing number counts as 0, so an empty part and ``0`` are equal.
     """
-    pieces = [
-        ((*map(_order, other), 0), int(digits or 0)) for other, digits in _PIECE.findall(part)
-    ]
-    while pieces and pieces[-1] == _END:
-        pieces.pop()
-    return (*pieces, _END)
+    pieces = _PIECE.findall(part or "0")[:-1]  # the last match is the empty one at the end
+    return (*(((*map(_order, other), 0), int(digits or 0)) for other, digits in pieces), _END)
 
 
 _END = ((0,), 0)

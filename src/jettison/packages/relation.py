@@ -13,7 +13,7 @@ from jettison.packages.debversion import compare_versions
 
 _RELATION = re.compile(
     r"""([A-Za-z0-9][A-Za-z0-9+.-]*) (?: : ([a-z0-9-]+) )? \s*
-        (?: \( \s* (<<|<=|=|>=|>>|<|>) \s* ([^\s()]+) \s* \) )? \s*
+        (?: \( \s* (<<|<=|=|>=|>>|<|>) \s* ([^\s()<>=]+) \s* \) )? \s*
         (?: \[ ([^\[\]]*) \] )? \s*
         ( (?: < [^<>]* > \s* )* )""",
     re.VERBOSE,
