@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
 from jettison.errors import ArchiveError, PackageError
-from jettison.fs.decompress import open_decompressed
+from jettison.fs.decompress import Reader, open_decompressed
 from jettison.fs.tarread import TarReader
 from jettison.packages.control import paragraphs
 
@@ -108,10 +108,9 @@ class Deb:
                 raise ArchiveError(f"{self._name}: its control archive is too large")
             yield name, reader.data()
 
-    def _open(self, place: tuple[int, int], limit: int) -> _Bounded:
+    def _open(self, place: tuple[int, int], limit: int) -> Reader:
         section = _Section(self._file, *place)
-        stream = open_decompressed(section, max_bytes=limit, max_ratio=_MAX_RATIO)
-        return _Bounded(stream.read, self._name)
+        return open_decompressed(section, max_bytes=limit, max_ratio=_MAX_RATIO)
 
 
 class _Section:
@@ -130,29 +129,22 @@ class _Section:
         return data
 
 
-class _Bounded:
-    """Says of which package the stream is that is damaged."""
-
-    def __init__(self, read: Callable[[int], bytes], name: str) -> None:
-        self._read = read
-        self._name = name
-
-    def read(self, size: int, /) -> bytes:
-        try:
-            return self._read(size)
-        except ArchiveError as error:
-            raise ArchiveError(f"{self._name}: {error.message}", hint=error.hint) from None
-
-
 @contextmanager
 def open_deb(path: str | Path, name: str = "") -> Iterator[Deb]:
     """The package in the file ``path``; ``name`` is what errors call it.
 
-    Nothing is held in memory but its control archive. Raises ArchiveError if it is malformed,
+    Nothing is held in memory but its control archive. What is wrong with it while it is open
+    is an error that names it, too. Raises ArchiveError if it is malformed,
     truncated or hostile, PackageError if its control file is no package's, OSError.
     """
+    name = name or os.fspath(path)
     with open(path, "rb") as file:
-        yield Deb(file, name or os.fspath(path))
+        try:
+            yield Deb(file, name)
+        except ArchiveError as error:
+            if error.message.startswith(name):
+                raise
+            raise ArchiveError(f"{name}: {error.message}", hint=error.hint) from None
 
 
 def _is(name: str, wanted: str) -> bool:
