@@ -50,7 +50,11 @@ class Deb:
         the archive (``./usr/bin/x``), and nothing is believed of them. Raises ArchiveError, also
         while reading.
         """
-        return TarReader(self._open(self._data, _MAX_DATA))
+        return TarReader(self.raw_data())
+
+    def raw_data(self) -> Reader:
+        """The tar that `data` reads, decompressed. Raises ArchiveError, also while reading."""
+        return self._open(self._data, _MAX_DATA)
 
     def _members(self) -> tuple[tuple[int, int], tuple[int, int]]:
         """Where the control and the data archive lie: offset and size in bytes."""

@@ -1,4 +1,6 @@
-"""Package files: fetched in parallel into the store, each verified by its pinned hash."""
+"""Package files: fetched in parallel into the store, each verified by its pinned hash, and made
+quick to read (`datacache`).
+"""
 
 from __future__ import annotations
 
@@ -9,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
+from jettison.distroless.datacache import DataCache
 from jettison.distroless.fetch import Fetcher, FileSource, Transport
 from jettison.distroless.model import ArchiveState, PackageRef
 from jettison.distroless.suite import TIME_FORMAT
@@ -49,11 +52,13 @@ class Downloads:
         self._transport = transport
         self._cancel = cancel or threading.Event()
         self._offline = offline
+        self.data = DataCache(store)
 
     def fetch(self, packages: Sequence[PackageRef]) -> dict[str, Path]:
         """The files of ``packages``, by name. The first failure ends all.
 
-        Raises TrustError for a file that is not what was pinned, FetchError, Cancelled.
+        Raises TrustError for a file that is not what was pinned, FetchError, ArchiveError for one
+        that is no package, Cancelled.
         """
         missing = [p for p in packages if not self._is_here(p)]
         if missing:
@@ -62,7 +67,7 @@ class Downloads:
 
     def _is_here(self, package: PackageRef) -> bool:
         blobs, digest = self._store.blobs, Digest(package.digest)
-        return blobs.has(digest) and blobs.size(digest) == package.size
+        return blobs.has(digest) and blobs.size(digest) == package.size and self.data.has(package)
 
     def _fetch_all(self, packages: Sequence[PackageRef]) -> None:
         from concurrent.futures import ThreadPoolExecutor, as_completed
@@ -92,6 +97,8 @@ class Downloads:
 
         try:
             fetcher.again(lambda: self._store.blobs.fetch(descriptor, source, progress=progress))
+            path = self._store.blobs.path(descriptor.digest)
+            self.data.prepare(package, path, fetcher.check)
         except ImageError as error:
             raise TrustError(
                 f"{package}: the file is not the one that was pinned: {error.message}",

@@ -16,7 +16,6 @@ _T = TypeVar("_T")
 _TIMEOUT = 30.0
 """Seconds without a byte."""
 ATTEMPTS = 4
-_PAUSE = 0.5
 _CHUNK = 256 << 10
 
 
@@ -55,14 +54,20 @@ class Network:
 
 
 class Fetcher:
-    """Gets files whole, trying again, from the first of several addresses that has them."""
+    """Gets files whole, trying again after a ``pause`` (seconds, longer each time)."""
 
     def __init__(
-        self, transport: Transport, cancel: threading.Event, *, offline: bool = False
+        self,
+        transport: Transport,
+        cancel: threading.Event,
+        *,
+        offline: bool = False,
+        pause: float = 0.5,
     ) -> None:
         self._transport = transport
         self._cancel = cancel
         self.offline = offline
+        self._pause = pause
 
     def text(self, url: str, limit: int) -> bytes:
         """A small file. Raises NotFoundError, or FetchError, also if it has more than ``limit``
@@ -98,7 +103,7 @@ class Fetcher:
             try:
                 return act()
             except PassingError:
-                if self._cancel.wait(_PAUSE * attempt):
+                if self._cancel.wait(self._pause * attempt):
                     raise Cancelled from None
         return act()
 

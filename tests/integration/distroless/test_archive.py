@@ -10,9 +10,11 @@ from pathlib import Path
 
 import pytest
 
+from jettison.distroless.datacache import DataCache
 from jettison.distroless.deb import open_deb
 from jettison.distroless.lock import read_lock, write_lock
 from jettison.errors import Cancelled, DistrolessError, FetchError, TrustError
+from jettison.fs.tarread import TarReader
 from tests.integration.distroless.lab import Lab
 from tests.integration.support.debarchive import DebArchive, Key
 
@@ -24,13 +26,16 @@ def pinned(lab: Lab, architecture: str = "amd64") -> list[str]:
     ]
 
 
+def members(reader: TarReader) -> list[str]:
+    found = []
+    while (member := reader.next()) is not None:
+        found.append(f"{member.name.decode()} {b''.join(reader.chunks()).decode()}".strip())
+    return found
+
+
 def contents(path: Path) -> list[str]:
     with open_deb(path) as deb:
-        reader = deb.data()
-        found = []
-        while (member := reader.next()) is not None:
-            found.append(f"{member.name.decode()} {b''.join(reader.chunks()).decode()}".strip())
-    return found
+        return members(deb.data())
 
 
 def test_a_closure_is_resolved_pinned_fetched_and_read(lab: Lab) -> None:
@@ -95,6 +100,25 @@ def test_an_archive_in_a_directory(lab: Lab) -> None:
     source = lab.source(url=f"file://{lab.archive.root}")
     lab.fetch(lab.lock(source, offline=True), offline=True)
     assert lab.web.requests == []
+
+
+def test_large_packages_are_made_quick_to_read_once(lab: Lab) -> None:
+    text = "".join(f"{n * n:x}" for n in range(60_000))
+    lab.archive.add("big", files={"usr/share/big": text})
+    lab.archive.publish()
+    lock = lab.lock(wanted="big app")
+    files = lab.fetch(lock)
+    packages = {p.name: p for p in lock.resolution("amd64").packages}
+    assert packages["big"].size > 128 << 10
+    cache = DataCache(lab.store)
+    for name in ("big", "app"):
+        with open_deb(files[name]) as deb, cache.open(packages[name], deb) as quick:
+            assert members(quick) == members(deb.data())
+    after = lab.blobs()
+    # the packages; the Release, an index as it came and as a database; the quick data of one
+    assert len(after) == len(packages) + 4
+    lab.fetch(lock)
+    assert lab.blobs() == after
 
 
 # ---------------------------------------------------------------- signatures and dates
