@@ -22,6 +22,7 @@ COMMANDS = {
     "build": "Build an image from a Dockerfile",
     "lint": "Check Dockerfiles, and mend what can be mended",
     "run": "Run a command in a container made from an image",
+    "base": "Compose base images of signed Debian packages",
     "pull": "Fetch an image from a registry",
     "push": "Send an image to a registry",
     "images": "List the images in the store",
@@ -41,7 +42,7 @@ COMMANDS = {
 """Every command with its summary; a command's module is imported only when it runs."""
 
 GROUPS = (
-    ("Build and run", ("build", "lint", "run")),
+    ("Build and run", ("build", "lint", "run", "base")),
     ("Images", ("images", "inspect", "tag", "rm", "save", "load", "prune", "check")),
     ("Registries", ("pull", "push", "login", "logout")),
     ("This program", ("doctor", "completion", "version")),
