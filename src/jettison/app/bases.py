@@ -19,7 +19,7 @@ from jettison.distroless.archive import VARIABLE, find_archives
 from jettison.distroless.compose import Composed, compose, selected
 from jettison.distroless.download import Downloads
 from jettison.distroless.lock import Lock, make_lock, read_lock, write_lock
-from jettison.distroless.model import Archive, Exclusion, PackageRef, Resolution
+from jettison.distroless.model import Archive, Exclusion, PackageRef
 from jettison.distroless.repository import Repository
 from jettison.distroless.resolve import resolve
 from jettison.distroless.spec import Spec, words

@@ -29,7 +29,8 @@ _ADDED_HARMLESS = frozenset(
 
 _HARMLESS_LINE = re.compile(
     r"""(?:
-      set\ |continue\b|break\b|:$|:\s|exit|return|case\b|esac|;;|if\b|elif\b|else\b|fi\b|then\b|for\b|while\b|do\b
+      set\ |continue\b|break\b|:$|:\s|exit|return|case\b|esac|;;|if\b|elif\b|else\b|fi\b|then\b
+      |for\b|while\b|do\b
       |done\b|\}|\{|\w+\s*\(\)|[\w|*"'$@{}.\ -]+\)\s*(?:;;)?$
       |echo\b|printf\b|local\b|export\b|unset\b
       |shift\b|test\b|\[|true\b|false\b|umask\b|ldconfig\b|dpkg-maintscript-helper\b
@@ -53,7 +54,9 @@ COVERED: Mapping[str, str] = {
     "libc-bin": "the defaults nsswitch.conf is made of",
     "libpam*": "there are no logins",
     "mariadb-common": "my.cnf is declared",
+    "libgssapi-krb5-2": "keeps a file of older versions",
     "media-types": "nothing",
+    "nodejs": "js is another name of node",
     "netbase": "writes /etc/hosts and networks, which a runtime gives a container",
     "nginx*": "logs go to the container's; sites are the image's own",
     "openjdk-*-jre-headless": "commands are links; the class data archive is in the package",
@@ -61,6 +64,7 @@ COVERED: Mapping[str, str] = {
     "passwd": "there are no logins",
     "python3*": "byte code is not shipped",
     "libpython3*": "byte code is not shipped",
+    "readline-common": "keys are bound as by default",
     "tzdata": "the zone is UTC",
     "util-linux": "nothing but upgrades",
 }  # fmt: skip
