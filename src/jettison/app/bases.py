@@ -320,7 +320,9 @@ class _Composer:
         packages = selected(self._spec, resolution, debug=self._request.debug)
         layer, composed = self._layer(packages, architecture)
         entry = NewEntry(
-            f"jettison base build {self._request.name}", f"lock {self._lock_digest}", False
+            f"jettison base build {Path(self._request.name).name}",
+            f"lock {self._lock_digest}",
+            False,
         )
         image = assemble(
             self._config(platform),

@@ -54,6 +54,7 @@ COVERED: Mapping[str, str] = {
     "libc-bin": "the defaults nsswitch.conf is made of",
     "libpam*": "there are no logins",
     "mariadb-common": "my.cnf is declared",
+    "libglib2.0-0*": "schemas and modules of desktops are not compiled",
     "libgssapi-krb5-2": "keeps a file of older versions",
     "media-types": "nothing",
     "nodejs": "js is another name of node",

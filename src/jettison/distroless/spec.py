@@ -19,6 +19,15 @@ from jettison.model.digest import sha256_digest
 _MAX_INCLUDES = 8
 _UNKNOWN = re.compile(r"Object contains unknown field `(.*?)`(?: - at `(.*)`)?$", re.S)
 _WHERE = re.compile(r"(.*?)(?: - at `(.*?)`)?$", re.S)
+_WORDINGS = (
+    (r"^Object missing required field (.*)$", r"the key \1 is missing"),
+    (r"^Expected int( \| null)?, got .*$", "this has to be a number"),
+    (r"^Expected str, got .*$", "this has to be text"),
+    (r"^Expected array( \| null)?, got .*$", "this has to be a list"),
+    (r"^Expected object( \| null)?, got .*$", "this has to be a mapping of keys"),
+    (r"^Expected str \| array, got .*$", "this has to be text or a list"),
+    (r"^Invalid enum value '(.*)'$", r"there is no type \1"),
+)
 _ACCOUNT = re.compile(r"[a-z_][a-z0-9_-]*[$]?")
 _MODE = re.compile(r"(?:0o?)?([0-7]{3,4})")
 _MAX_ID = (1 << 32) - 2
@@ -167,7 +176,7 @@ def read_spec(data: bytes, name: str, included: Callable[[str], tuple[bytes, str
     """
     value, located = _with_includes(data, name, included, 0)
     spec = _typed(value, located)
-    _check(spec, located)
+    _check(spec, located, whole=True)
     return spec
 
 
@@ -181,7 +190,7 @@ def _with_includes(
     if not isinstance(value, dict):
         raise DistrolessError("a spec is a mapping of keys", span=located.at("$"))
     if depth or value.get("include"):
-        _typed(value, located)  # while places are those of this text
+        _check(_typed(value, located), located, whole=False)  # places are those of this text
     if "include" in value:
         other = value.pop("include")
         if other:
@@ -215,7 +224,10 @@ def _explained(text: str, located: Located) -> DistrolessError:
         return DistrolessError(f"unknown key {key}", hint=hint, span=span)
     found = _WHERE.match(text)
     assert found is not None
-    return DistrolessError(found[1].replace("`", ""), span=located.at(found[2] or "$"))
+    text = found[1].replace("`", "")
+    for pattern, wording in _WORDINGS:
+        text = re.sub(pattern, wording, text)
+    return DistrolessError(text, span=located.at(found[2] or "$"))
 
 
 def _keys_at(path: str) -> list[str]:
@@ -234,8 +246,8 @@ def _struct_in(kind: Any) -> Any:
     return next((s for a in get_args(kind) if (s := _struct_in(a)) is not None), None)
 
 
-def _check(spec: Spec, located: Located) -> None:
-    """What types cannot say."""
+def _check(spec: Spec, located: Located, *, whole: bool) -> None:
+    """What types cannot say; of a ``whole`` spec, its includes among it, also what is missing."""
 
     def wrong(message: str, path: str, hint: str | None = None) -> DistrolessError:
         return DistrolessError(message, hint=hint, span=located.at(path))
@@ -246,7 +258,7 @@ def _check(spec: Spec, located: Located) -> None:
                 parse_wish(name)
             except JettisonError as error:
                 raise error.at(located.at(f"$.{part}.packages[{number}]")) from None
-    if not spec.contents.packages:
+    if whole and not spec.contents.packages:
         raise wrong("no packages are named", "$.contents", "contents: {packages: [...]}")
     for name, reason in spec.contents.exclude.items():
         if not (reason or "").strip():
@@ -267,11 +279,11 @@ def _check(spec: Spec, located: Located) -> None:
             words(commands)
         except ValueError:
             raise wrong("the command ends within quotes", f"$.{key}") from None
-    _check_accounts(spec, wrong)
+    _check_accounts(spec, wrong, whole=whole)
     _check_paths(spec, wrong)
 
 
-def _check_accounts(spec: Spec, wrong: Callable[..., DistrolessError]) -> None:
+def _check_accounts(spec: Spec, wrong: Callable[..., DistrolessError], *, whole: bool) -> None:
     accounts = spec.accounts
     for kind, entries in (
         ("users", [(u.username, u.uid, u.group) for u in accounts.users]),
@@ -291,7 +303,7 @@ def _check_accounts(spec: Spec, wrong: Callable[..., DistrolessError]) -> None:
     for number, user in enumerate(accounts.users):
         if ":" in user.home + user.shell or "\n" in user.home + user.shell:
             raise wrong("a colon or a line break in a field", f"$.accounts.users[{number}]")
-    if accounts.run_as not in ("", "root", *names):
+    if whole and accounts.run_as not in ("", "root", *names):
         raise wrong(
             f"no user {accounts.run_as} to run as",
             "$.accounts.run-as",

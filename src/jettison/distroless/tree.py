@@ -20,7 +20,7 @@ from jettison.distroless.trim import Trim, merged_path
 from jettison.errors import DistrolessError, PackageError
 from jettison.fs.confine import clean, join
 from jettison.fs.extract import Extractor, Limits, guarded
-from jettison.fs.ownership import Owners
+from jettison.fs.ownership import Owners, owned
 from jettison.fs.tarformat import DIRECTORY, LINK, REGULAR, SYMLINK, Member
 from jettison.fs.tarread import TarReader
 from jettison.packages.relation import parse_relations
@@ -180,20 +180,43 @@ class Tree:
                 continue
             if there is not None and stat.S_ISDIR(there.st_mode) and entry.type != DIRECTORY:
                 raise DistrolessError(f"{entry.path} is a directory already")
+            mode, uid, gid = entry.mode, entry.uid, entry.gid
+            target = entry.target
+            if entry.type == LINK:
+                mode, uid, gid = self._link_of(entry)
+                target = merged_path(os.fsdecode(clean(os.fsencode(target))))
             member = Member(
                 place,
                 entry.type,
-                entry.mode,
-                entry.uid,
-                entry.gid,
+                mode,
+                uid,
+                gid,
                 len(entry.data),
                 self.time * _NS,
-                os.fsencode(entry.target),
+                os.fsencode(target),
                 stored=len(entry.data),
             )
             self._extractor.create(member, place, _Held(entry.data))
             if entry.type != DIRECTORY:
                 self.owner.pop(os.fsdecode(place), None)
+
+    def _link_of(self, entry: Entry) -> tuple[int, int, int]:
+        """Mode and owner of what a hard link is made to, which it must not change."""
+        real = self._located(entry.target)
+        if real is None:
+            raise DistrolessError(
+                f"{entry.path} is a hard link to {entry.target}, which is not there"
+            )
+        status = owned(real, os.lstat(real))
+        return stat.S_IMODE(status.st_mode), status.st_uid, status.st_gid
+
+    def _located(self, path: str) -> bytes | None:
+        """The host path of what is at ``path`` of the image; None if there is nothing."""
+        name = os.fsencode(merged_path(os.fsdecode(clean(os.fsencode(path)))))
+        parent, _, base = name.rpartition(b"/")
+        real = self._root.directory(parent, None)
+        host = self._root.host(join(real, base)) if real is not None else b""
+        return host if host and os.path.lexists(host) else None
 
     def finish(self) -> None:
         """Give directories their modes and times."""
@@ -201,13 +224,10 @@ class Tree:
 
     def permit(self, path: str, mode: int, uid: int, gid: int) -> None:
         """Give an existing path other permissions; after `finish`. Raises DistrolessError."""
-        name = clean(os.fsencode(merged_path(os.fsdecode(clean(os.fsencode(path))))))
-        parent, _, base = name.rpartition(b"/")
-        real = self._root.directory(parent, None)
-        host = self._root.host(join(real, base)) if real is not None else b""
-        if not host or not os.path.lexists(host) or os.path.islink(host):
+        host = self._located(path)
+        if host is None or os.path.islink(host):
             raise DistrolessError(f"no file or directory {path} is there to give permissions to")
-        with guarded(name):
+        with guarded(os.fsencode(path)):
             status = os.lstat(host)
             Owners(self._directory).give(host, uid, gid)
             os.chmod(host, mode)
@@ -221,9 +241,7 @@ class Tree:
 
     def has(self, path: str) -> bool:
         """Whether there is anything at ``path`` (links followed on the way)."""
-        parent, _, base = os.fsencode(path).rpartition(b"/")
-        real = self._root.directory(parent, None)
-        return real is not None and self._status(join(real, base)) is not None
+        return self._located(path) is not None
 
     def read(self, path: str) -> bytes:
         """A file that a package brought; empty if it is a link."""

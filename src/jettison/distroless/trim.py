@@ -24,6 +24,8 @@ CLASSES: dict[str, str] = {
     "systemd": rf"(?:{_LIB}|etc)/systemd(?:/|$)|{_LIB}/(?:tmpfiles|sysusers|udev)(?:\.d)?(?:/|$)",
     "init": r"etc/(?:init\.d|init|rc.\.d|logrotate\.d|cron\.[a-z]+|default|update-motd\.d)(?:/|$)",
     "packaging": r"usr/share/(?:lintian|bug|reportbug|menu|apport|debhelper|base-files)(?:/|$)",
+    "desktop": r"usr/share/(?:applications|pixmaps|icons|metainfo|binfmts)(?:/|$)",
+    "debugging": rf"usr/share/(?:gdb|gcc/python)(?:/|$)|{_LIB}/(?:valgrind|debug)(?:/|$)",
     "gconv": rf"{_LIB}/[^/]+/gconv(?:/|$)",
 }
 """What each class is, as a regular expression that matches from the beginning."""

@@ -77,14 +77,30 @@ class DebArchive:
         fields: str = "",
         compression: str = "xz",
         files: dict[str, str] | None = None,
+        links: dict[str, str] | None = None,
+        scripts: dict[str, str] | None = None,
+        programs: dict[str, Path] | None = None,
     ) -> Path:
-        """Build a package with dpkg-deb and list it; its file in the pool."""
+        """Build a package with dpkg-deb and list it; its file in the pool.
+
+        ``programs`` are files of this machine, copied to be executed.
+        """
         tree = self.root.parent / f"tree-{name}-{version}-{architecture}"
         (tree / "DEBIAN").mkdir(parents=True)
         content = files if files is not None else {f"usr/share/{name}/file": f"{name} {version}\n"}
         for path, text in content.items():
             (tree / path).parent.mkdir(parents=True, exist_ok=True)
             (tree / path).write_text(text)
+        for path, target in (links or {}).items():
+            (tree / path).parent.mkdir(parents=True, exist_ok=True)
+            (tree / path).symlink_to(target)
+        for path, source in (programs or {}).items():
+            (tree / path).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(source, tree / path)
+            (tree / path).chmod(0o755)
+        for script, text in (scripts or {}).items():
+            (tree / "DEBIAN" / script).write_text(text)
+            (tree / "DEBIAN" / script).chmod(0o755)
         control = (
             f"Package: {name}\nVersion: {version}\nArchitecture: {architecture}\n"
             f"Maintainer: Ada <ada@example.org>\nDescription: a package\n{fields}"
