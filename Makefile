@@ -7,6 +7,7 @@
 # make fuzz      100,000 Dockerfiles, made up and spoilt, through parse, plan and lint
 # make kill-test 200 kills at random moments, and what is left (KILLS=200 SEED=1)
 # make reproducible  the examples, built as root and as a user, are the same image
+# make bases     every base of the catalogue, of real packages, with its smoke test
 # make bench     ratios against the builders found on this machine
 
 PYTHON ?= python3
@@ -16,7 +17,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 DEV := $(VENV)/.installed-dev
 
-.PHONY: install demo test faults kill-test lint golden fuzz bench lock clean
+.PHONY: install demo test faults kill-test lint golden fuzz bases bench lock clean
 .DELETE_ON_ERROR:
 
 install: $(STAMP)
@@ -64,6 +65,10 @@ reproducible: $(DEV)
 	$(BIN)/jettison save -o $(VENV)/debian.tar debian:bookworm
 	JETTISON_EXAMPLE_BASE=$(CURDIR)/$(VENV)/debian.tar \
 	  $(BIN)/python -m pytest tests/integration/build/test_reproducible.py
+
+# Packages are those of the host's apt sources (needs a network and a machine of Debian's kind).
+bases: $(DEV)
+	JETTISON_TEST_CATALOGUE=1 $(BIN)/python -m pytest -s tests/integration/distroless/test_catalogue.py
 
 bench: install
 	$(BIN)/python scripts/bench.py $(BENCH_ARGS)

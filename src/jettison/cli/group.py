@@ -48,6 +48,17 @@ class Command(_WithHelp):
         return super().parse_args(ctx, args)
 
 
+class CommandGroup(_WithHelp, click.Group):
+    """A command with commands of its own."""
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if not ctx.resilient_parsing:
+            _check_known(args[0], list(self.commands), ctx.command_path)
+        return super().resolve_command(ctx, args)
+
+
 class LazyGroup(_WithHelp, click.Group):
     """A group of commands; command ``x`` is the attribute ``command`` of module PACKAGE.x."""
 
@@ -90,21 +101,22 @@ class LazyGroup(_WithHelp, click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        name = args[0]
-        known = [*self._summaries, *self._aliases]
-        if name not in known and not name.startswith("-") and not ctx.resilient_parsing:
-            from jettison.cli.suggest import did_you_mean
-
-            raise UsageError(
-                f"unknown command {name!r}",
-                hint=did_you_mean(name, known) or "see 'jettison --help'",
-            )
+        if not ctx.resilient_parsing:
+            _check_known(args[0], [*self._summaries, *self._aliases], "jettison")
         return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         for title, names in self._groups:
             with formatter.section(title):
                 formatter.write_dl([(name, self._summaries[name]) for name in names])
+
+
+def _check_known(name: str, known: Sequence[str], program: str) -> None:
+    if name not in known and not name.startswith("-"):
+        from jettison.cli.suggest import did_you_mean
+
+        hint = did_you_mean(name, known) or f"see '{program} --help'"
+        raise UsageError(f"unknown command {name!r}", hint=hint)
 
 
 def _print_help(ctx: click.Context, param: click.Parameter, value: bool) -> None:

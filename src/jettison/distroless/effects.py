@@ -46,10 +46,17 @@ APPLETS = (
 
 
 def layout(architecture: str) -> Iterator[Entry]:
-    """What packages are unpacked into: merged /usr (Debian policy 9.1.2, since bookworm)."""
+    """What packages are unpacked into: merged /usr (every Debian since bookworm), and /var/run and
+    /var/lock as links, though base-files ships them as directories (its script replaces these).
+    """
     names = ["bin", "sbin", "lib", *(["lib64"] if architecture in _LIB64 else [])]
     for name in ("usr", *(f"usr/{name}" for name in names)):
         yield Entry(name, type=DIRECTORY, mode=0o755)
+    for name in ("var", "run"):
+        yield Entry(name, type=DIRECTORY, mode=0o755)
+    yield Entry("run/lock", type=DIRECTORY, mode=0o1777)
+    yield Entry("var/run", type=SYMLINK, target="/run")
+    yield Entry("var/lock", type=SYMLINK, target="/run/lock")
 
 
 def usr_links(architecture: str) -> Iterator[Entry]:
@@ -66,9 +73,9 @@ def effects(spec: Spec, packages: Iterable[str], tree: Tree) -> Iterator[Entry]:
     for name in ("dev", "proc", "sys", "run", "etc", "home"):
         yield Entry(name, type=DIRECTORY, mode=0o755)
     yield Entry("var/tmp", type=DIRECTORY, mode=0o1777)
-    yield Entry("var/run", type=SYMLINK, target="/run")
-    yield Entry("var/lock", type=SYMLINK, target="/run/lock")
-    yield Entry("run/lock", type=DIRECTORY, mode=0o1777)
+    if "base-files" in names:
+        for name in ("mnt", "opt", "srv", *(f"usr/local/{n}" for n in ("bin", "lib", "share"))):
+            yield Entry(name, type=DIRECTORY, mode=0o755)
     yield Entry("etc/nsswitch.conf", _NSSWITCH)
     if tree.has("usr/lib/os-release"):
         yield Entry("etc/os-release", type=SYMLINK, target="../usr/lib/os-release")

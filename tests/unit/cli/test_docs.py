@@ -36,9 +36,15 @@ def documented_flags(text: str) -> list[str]:
 
 
 def real_flags(name: str) -> list[str]:
-    """As ``--help`` shows them."""
+    """As ``--help`` shows them; those of a command's own commands too, each once."""
     found = command(name)
-    context = click.Context(found, info_name=name, parent=CONTEXT, **found.context_settings)
+    if isinstance(found, click.Group):
+        return list(dict.fromkeys(f for one in found.commands.values() for f in flags_of(one)))
+    return flags_of(found)
+
+
+def flags_of(found: click.Command) -> list[str]:
+    context = click.Context(found, info_name=found.name, parent=CONTEXT, **found.context_settings)
     return [
         record[0]
         for option in found.get_params(context)

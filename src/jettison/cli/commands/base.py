@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from jettison.cli.commands._common import declare, format_flag, progress_flag, quiet_flag
-from jettison.cli.group import CONTEXT
+from jettison.cli.group import CONTEXT, CommandGroup
 from jettison.errors import UsageError
 
 if TYPE_CHECKING:
@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 
 
 @click.group(
+    cls=CommandGroup,
     name="base",
+    options_metavar="[FLAGS]",
     short_help="Compose base images of signed Debian packages",
     context_settings=CONTEXT,
 )
