@@ -21,18 +21,15 @@ def load(spec: str) -> Spec:
     ``include`` names are such too; paths are relative to the file that has them. Raises
     NotFoundError, with a suggestion, and DistrolessError.
     """
-    return _read(spec, Path())
+    data, name = _text(spec, Path())
+    return read_spec(
+        data, name, lambda other, by: _text(other, Path(by).parent if is_file(by) else Path())
+    )
 
 
 def is_file(spec: str) -> bool:
     """Whether ``spec`` names a file, and none of the catalogue."""
     return "/" in spec or spec.endswith((".yaml", ".yml"))
-
-
-def _read(spec: str, directory: Path) -> Spec:
-    data, name = _text(spec, directory)
-    place = (directory / spec).parent if is_file(spec) else directory
-    return read_spec(data, name, lambda other: _text(other, place))
 
 
 def _text(spec: str, directory: Path) -> tuple[bytes, str]:

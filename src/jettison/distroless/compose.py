@@ -30,6 +30,7 @@ from jettison.fs.tarformat import DIRECTORY
 FORMAT = 1
 """What is composed of the same input changed whenever this did."""
 
+_LIBC = ("libc6", "libc-bin")
 _FIELDS = re.compile(r"^(?:Conffiles|Status):.*\n(?:[ \t].*\n)*", re.M)
 
 
@@ -110,6 +111,7 @@ def compose(
             status.append(_status(package.name, deb))
             found = uncovered(package.name, deb.files)
             warned += [found] if found else []
+    warned += _library_paths(tree)
     names = [package.name for package in packages]
     tree.add(layout(architecture))  # their times are not those of whoever came first
     tree.add(usr_links(architecture))
@@ -125,6 +127,14 @@ def compose(
             tree.permit(entry.path, entry.mode, entry.uid, entry.gid)
     trimmed = tuple(Trimmed(n, count, trim.bytes[n]) for n, count in trim.files.items() if count)
     return Composed(tree.time, tree.size, trimmed, tuple(warned))
+
+
+def _library_paths(tree: Tree) -> Iterable[Uncovered]:
+    """Packages that have the linker look into directories of theirs: it would by its cache only."""
+    for path in tree.files("etc/ld.so.conf.d/", ".conf"):
+        if tree.owner[path] not in _LIBC:
+            where = tree.read(path).decode("utf-8", "replace").strip().partition("\n")[0]
+            yield Uncovered(tree.owner[path], "ld.so.conf.d", where[:200])
 
 
 def _status(name: str, deb: Deb) -> Entry:
@@ -146,7 +156,7 @@ def _removal(patterns: Iterable[str]) -> Callable[[str], bool]:
     """Whether a path is one of those the spec leaves out, or below one; copyright files stay."""
     from fnmatch import translate
 
-    parts = [translate(pattern.strip("/")).removesuffix(r"\Z") for pattern in patterns]
+    parts = [re.sub(r"\\[Zz]$", "", translate(pattern.strip("/"))) for pattern in patterns]
     if not parts:
         return lambda path: False
     pattern = re.compile("|".join(rf"{part}(?:/.*)?\Z" for part in parts), re.S)

@@ -168,11 +168,11 @@ def words(value: _Words) -> tuple[str, ...]:
     return tuple(shlex.split(value)) if isinstance(value, str) else value
 
 
-def read_spec(data: bytes, name: str, included: Callable[[str], tuple[bytes, str]]) -> Spec:
+def read_spec(data: bytes, name: str, included: Callable[[str, str], tuple[bytes, str]]) -> Spec:
     """The spec of a text, which errors call ``name``.
 
-    ``included`` gives text and name of another spec, which ``include`` names, and which this one
-    is laid over. Raises DistrolessError with line, column and hint.
+    ``included`` gives text and name of another spec, for what ``include`` says and the name of the
+    spec that says it; this one is laid over that. Raises DistrolessError, with the place.
     """
     value, located = _with_includes(data, name, included, 0)
     spec = _typed(value, located)
@@ -181,7 +181,7 @@ def read_spec(data: bytes, name: str, included: Callable[[str], tuple[bytes, str
 
 
 def _with_includes(
-    data: bytes, name: str, included: Callable[[str], tuple[bytes, str]], depth: int
+    data: bytes, name: str, included: Callable[[str, str], tuple[bytes, str]], depth: int
 ) -> tuple[dict[str, Any], Located]:
     located = load_yaml(data, name)
     value = located.value
@@ -197,7 +197,7 @@ def _with_includes(
             if depth == _MAX_INCLUDES:
                 raise DistrolessError("specs include each other", span=located.at("$.include"))
             try:
-                below, _ = _with_includes(*included(other), included, depth + 1)
+                below, _ = _with_includes(*included(other, name), included, depth + 1)
             except JettisonError as error:
                 raise error.at(located.at("$.include")) from None
             value = merged(below, value)

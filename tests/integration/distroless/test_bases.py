@@ -385,6 +385,27 @@ def test_scripts_that_do_more_are_told(place: Place) -> None:
     assert "lib's" not in done.stderr
 
 
+def test_libraries_that_only_a_cache_would_find_are_told(tmp_path: Path, key: Key) -> None:
+    archive = DebArchive(tmp_path / "debian", key, date="Mon, 01 Jan 2024 00:00:00 UTC")
+    archive.add("far", "1", "all", files={"etc/ld.so.conf.d/far.conf": "/usr/lib/far\n"})
+    archive.publish()
+    (tmp_path / "small.yaml").write_text("contents: {packages: [far]}\n")
+    place = Place(tmp_path, archive, Jettison(tmp_path / "store")).locked()
+    done = place.jettison("base", "build", place.spec, "--arch", "amd64")
+    assert "far's ld.so.conf.d does what nothing declares here: /usr/lib/far" in done.stderr
+
+
+@pytest.mark.userns
+def test_scanners_see_the_packages(place: Place) -> None:
+    place.locked().jettison("base", "build", place.spec, "-t", "small", "--arch", "amd64")
+    (place.path / "Dockerfile").write_text("FROM small\n")
+    out = place.path / "scanned"
+    place.jettison("build", "--sbom=true", "-o", f"type=local,dest={out}", place.path)
+    (sbom,) = out.glob("sbom*.json")
+    found = json.loads(sbom.read_text())["predicate"]["packages"]
+    assert {"app", "ca-certificates", "lib"} <= {package["name"] for package in found}
+
+
 def test_the_debug_twin_has_the_same_packages_and_a_shell(place: Place) -> None:
     image = place.locked().build("--arch", "amd64", spec=f"{place.spec}:debug")
     plain = place.build("--arch", "amd64")

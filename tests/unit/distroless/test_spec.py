@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+from pathlib import Path
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from jettison.distroless import catalog
 from jettison.distroless.spec import Spec, read_spec, words
@@ -43,7 +48,7 @@ debug: {packages: [busybox-static]}
 
 def read(text: str, **others: str) -> Spec:
     return read_spec(
-        text.encode(), "spec.yaml", lambda name: (others[name].encode(), f"{name}.yaml")
+        text.encode(), "spec.yaml", lambda name, by: (others[name].encode(), f"{name}.yaml")
     )
 
 
@@ -162,7 +167,7 @@ def test_aliases_cannot_grow_without_end() -> None:
 )
 def test_any_bytes_give_an_error_that_can_be_read(data: bytes) -> None:
     with pytest.raises(DistrolessError):
-        read_spec(data, "x", lambda name: (b"", name))
+        read_spec(data, "x", lambda name, by: (b"", name))
 
 
 def test_a_spec_is_laid_over_what_it_includes() -> None:
@@ -206,3 +211,28 @@ def test_an_unknown_base_is_suggested() -> None:
     with pytest.raises(NotFoundError, match="no base statik in the catalogue") as caught:
         catalog.load("statik")
     assert caught.value.hint == "did you mean static? (a file: ./statik.yaml)"
+
+
+@given(
+    st.one_of(
+        st.binary(max_size=200), st.text("abc:-[]{}&*!|>'\"\n #,?", max_size=60).map(str.encode)
+    )
+)
+def test_no_text_ends_in_anything_but_a_spec_or_an_error(data: bytes) -> None:
+    with suppress(DistrolessError):
+        read_spec(data, "x", lambda name, by: (b"", name))
+
+
+def test_includes_are_found_beside_the_spec_that_names_them(tmp_path: Path) -> None:
+    (tmp_path / "deep").mkdir()
+    (tmp_path / "top.yaml").write_text("include: deep/middle.yaml\ncontents: {packages: [a]}\n")
+    (tmp_path / "deep" / "middle.yaml").write_text("include: ./low.yaml\n")
+    (tmp_path / "deep" / "low.yaml").write_text("include: base\ncontents: {packages: [z]}\n")
+    packages = catalog.load(str(tmp_path / "top.yaml")).contents.packages
+    assert packages[-2:] == ("z", "a")
+    assert "libc6" in packages
+    (tmp_path / "deep" / "low.yaml").unlink()
+    with pytest.raises(NotFoundError) as caught:
+        catalog.load(str(tmp_path / "top.yaml"))
+    assert caught.value.message == f"no spec {tmp_path}/deep/low.yaml"
+    assert str(caught.value.span) == f"{tmp_path}/deep/middle.yaml:1"
