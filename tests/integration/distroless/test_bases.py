@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from tests.integration.support.debarchive import DebArchive, Key
-from tests.integration.support.runner import Jettison
+from tests.integration.support.runner import SOURCE, Jettison
 from tests.integration.support.users import ordinary_user
 
 PEM = (
@@ -49,6 +49,7 @@ stop-signal: SIGINT
 annotations: {org.example.team: ours}
 debug: {packages: [busybox-static], entrypoint: {command: /busybox/sh}}
 """
+LATER = "import time; now = time.time; time.time = lambda: now() + 400 * 86400"
 EPOCH = 1_700_000_000  # of the packages' files
 
 
@@ -322,7 +323,10 @@ def test_one_lock_is_one_image_whoever_builds_it_wherever_and_whenever(
 ) -> None:
     first = place.locked().build("--arch", "amd64,arm64").digest
     assert place.build("--arch", "amd64,arm64").digest == first
-    elsewhere = Jettison(tmp_path / "another-store", {"TZ": "Asia/Tokyo", "LANG": "C"})
+    (tmp_path / "later").mkdir()
+    (tmp_path / "later" / "sitecustomize.py").write_text(LATER)
+    paths = {"PYTHONPATH": f"{tmp_path}/later:{SOURCE}", "TZ": "Asia/Tokyo", "LANG": "C"}
+    elsewhere = Jettison(tmp_path / "another-store", paths)
     assert place.build("--arch", "amd64,arm64", runner=elsewhere).digest == first
 
 
