@@ -11,6 +11,8 @@ JettisonError            what the user can mend: one message, no traceback
 ├── PathError            a path in a tree is missing, of the wrong type, or escapes
 ├── ImageError           a manifest, config or layout is malformed or lies about its digest
 ├── PackageError         a database or file of a package manager is malformed
+├── BinaryError          a program, library or class file is malformed
+├── ClosureError         a file needs at run time what is not there, or not in that version
 ├── NotFoundError        an image, tag, blob or record that was asked for is not there
 ├── StoreError           the store cannot be used (permissions, version, disk full)
 ├── RegistryError        a registry refused, failed or answered nonsense
@@ -109,6 +111,14 @@ class ImageError(JettisonError):
 
 class PackageError(JettisonError):
     """A database or file of a package manager is malformed (`packages.scan` notes it)."""
+
+
+class BinaryError(JettisonError):
+    """A program, library or class file is malformed."""
+
+
+class ClosureError(JettisonError):
+    """A file needs at run time what is not there, or not in the version it needs."""
 
 
 class NotFoundError(JettisonError):
