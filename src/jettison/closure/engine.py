@@ -24,7 +24,7 @@ def closure_of(
     launch: Launch,
     files: Iterable[str] = (),
     *,
-    options: Options = Options(),
+    options: Options | None = None,
     owner: Owner = lambda name: "",
     progress: Callable[[], None] = lambda: None,
 ) -> Closure:
@@ -33,7 +33,7 @@ def closure_of(
     ``progress`` is called for every file, and may raise to end it. Nothing that is missing or
     damaged raises: it is a gap. Raises PathError if the host cannot read the tree.
     """
-    world = World(tree, launch, options)
+    world = World(tree, launch, options or Options())
     engine = _Engine(world, progress)
     for need in (*seeds(world), *(Need(path=clean(f), reason="was asked for") for f in files)):
         engine.add(need, "launch")
@@ -84,7 +84,7 @@ class _Engine:
                 self._gap(_missing(need, reason, real))
             return
         for link in links:
-            self._item(link, reason)
+            self._item(link, reason, link=True)
         if entry.is_dir:
             if need.below:
                 self._directory(real, need, reason)
@@ -145,11 +145,12 @@ class _Engine:
                 else:
                     self._item(entry.path, reason)
 
-    def _item(self, path: str, reason: Reason) -> None:
+    def _item(self, path: str, reason: Reason, *, link: bool = False) -> None:
         reasons = self._items.get(path)
         if reasons is None:
             self._items[path] = [reason]
-            self._pending.append(path)
+            if not link:
+                self._pending.append(path)
         elif reason not in reasons and len(reasons) < 64 and reason.by != path:
             reasons.append(reason)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import partial
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
@@ -50,6 +51,11 @@ def is_musl(elf: Elf) -> bool:
     if elf.interpreter:
         return "ld-musl" in elf.interpreter
     return any(name.startswith("libc.musl-") or name == "libc.so" for name in elf.needed)
+
+
+def search_paths(world: World) -> SearchPaths:
+    """The one object of a world."""
+    return world.memo("ldpaths", lambda: SearchPaths(world))
 
 
 class SearchPaths:
@@ -200,13 +206,10 @@ def _expand(path: str, one: Loaded) -> Iterator[str]:
     triple = _TRIPLES.get(one.elf.architecture, "")
     libraries = [f"lib/{triple}", "lib64" if one.elf.bits == 64 else "lib", "lib"]
     for library in libraries if "LIB" in path else libraries[:1]:
-        values = {
-            "ORIGIN": one.origin,
-            "LIB": library,
-            "PLATFORM": _PLATFORMS.get(one.elf.architecture, ""),
-        }
-        yield _TOKEN.sub(lambda match, known=values: _value(match, known), path)
+        platform = _PLATFORMS.get(one.elf.architecture, "")
+        known = {"ORIGIN": one.origin, "LIB": library, "PLATFORM": platform}
+        yield _TOKEN.sub(partial(_value, known), path)
 
 
-def _value(match: re.Match[str], known: dict[str, str]) -> str:
+def _value(known: dict[str, str], match: re.Match[str]) -> str:
     return known[match[1] or match[2]]

@@ -1,4 +1,4 @@
-"""Which libraries ld.so loads with a program (glibc's ld.so(8), elf/dl-load.c; musl's dynlink.c)."""
+"""Which libraries ld.so loads with a program (glibc, elf/dl-load.c; musl, ldso/dynlink.c)."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from msgspec import Struct
 
 from jettison.binfmt.elf import Elf, VersionNeed
-from jettison.closure.ldpaths import MUSL_ITSELF, SearchPaths, is_musl
+from jettison.closure.ldpaths import MUSL_ITSELF, SearchPaths, is_musl, search_paths
 from jettison.closure.model import Gap, Need
 from jettison.closure.world import World
 from jettison.fs.tree import parent_of
@@ -51,7 +51,7 @@ class Linker:
 
     def __init__(self, world: World) -> None:
         self._world = world
-        self._paths = SearchPaths(world)
+        self._paths = search_paths(world)
         self._loaded: set[str] = set()
 
     def load(self, path: str) -> list[Load | Gap]:
@@ -70,6 +70,12 @@ class Linker:
         if path in self._loaded and not file.elf.interpreter:
             return []
         return list(_Process(self._world, self._paths, self._loaded).start(path, file.elf))
+
+
+def library_path(world: World, name: str, path: str, elf: Elf) -> str:
+    """Where the file at ``path`` would find a library it opens; empty if nowhere."""
+    places = search_paths(world).search(name, Loaded(path, path, elf), musl=is_musl(elf))
+    return places[-1].path if places else ""
 
 
 class _Process:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from jettison.closure.ldpaths import SearchPaths, is_musl
-from jettison.closure.linker import Loaded
+from jettison.closure.ldpaths import is_musl
+from jettison.closure.linker import library_path
 from jettison.closure.model import Gap, Need, Rule
 from jettison.closure.world import File, World
 
@@ -19,13 +19,9 @@ def _needs(file: File, world: World) -> Iterator[Need | Gap]:
     elf = file.elf
     if elf is None or not elf.dynamic:
         return
-    paths = world.memo("ldpaths", lambda: SearchPaths(world))
-    one = Loaded(file.path, file.path, elf)
-    musl = is_musl(elf)
 
     def found(name: str) -> str:
-        places = paths.search(name, one, musl=musl)
-        return places[-1].path if places else ""
+        return library_path(world, name, file.path, elf)
 
     known = set(elf.needed) | {elf.soname}
     for note in elf.dlopens:
@@ -44,7 +40,7 @@ def _needs(file: File, world: World) -> Iterator[Need | Gap]:
             )
         known.update(note.sonames)
     symbol = file.imports(_UNWINDING)
-    if symbol and not musl and (path := found("libgcc_s.so.1")):
+    if symbol and not is_musl(elf) and (path := found("libgcc_s.so.1")):
         yield Need(path=path, reason=f"libc opens it for {symbol}()", weak=True)
     if file.imports(_OPENERS):
         for match in file.search(_SONAME):

@@ -8,6 +8,7 @@ from jettison.closure.launch import SHELLS, of_shell
 from jettison.closure.model import Gap, Need, Rule
 from jettison.closure.world import File, World
 
+_MODULES = (".py", ".pl", ".pm", ".rb", ".js", ".mjs", ".cjs", ".php")
 _MAX_SCRIPT = 1 << 20
 
 
@@ -15,8 +16,11 @@ def _needs(file: File, world: World) -> Iterator[Need | Gap]:
     line = file.shebang
     if line is None or not file.entry.mode & 0o111:
         return
-    yield Need(path=line.interpreter, reason=f"the interpreter in its first line: {_shown(file)}")
-    if line.command:
+    # Modules of libraries often have such a line, too, and are imported rather than started.
+    started = not file.name.endswith(_MODULES) or file.path in world.launch.argv
+    reason = f"the interpreter in its first line: {_shown(file)}"
+    yield Need(path=line.interpreter, reason=reason, optional=not started, weak=not started)
+    if line.command and started:
         path = world.command(line.command)
         if path is not None:
             yield Need(path=path, reason=f"env starts it: {_shown(file)}")
