@@ -5,9 +5,10 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterator, Sequence
 
-from jettison.closure.model import Need
+from jettison.closure.model import Launch, Need
 from jettison.closure.world import World
 from jettison.fs.tree import clean
+from jettison.model.oci import RunConfig
 
 SHELLS = frozenset({"sh", "bash", "dash", "ash", "zsh", "ksh", "mksh", "busybox"})
 _WRAPPERS = {
@@ -22,9 +23,30 @@ _SYSTEM = frozenset(
 )
 
 
+def launch_of(config: RunConfig, argv: Sequence[str] | None = None) -> Launch:
+    """What an image's config starts, health check included; ``argv`` in its place if given."""
+    env = [tuple(variable.split("=", 1)) for variable in config.Env or () if "=" in variable]
+    words = argv if argv is not None else (*(config.Entrypoint or ()), *(config.Cmd or ()))
+    also = []
+    test = config.Healthcheck.Test if config.Healthcheck is not None else ()
+    if test[:1] == ("CMD",):
+        also.append(("the health check", test[1:]))
+    elif test[:1] == ("CMD-SHELL",):
+        shell = config.Shell or ("/bin/sh", "-c")
+        also.append(("the health check", (*shell, *test[1:])))
+    return Launch(
+        argv=tuple(words),
+        also=tuple(also),
+        env=tuple((name, value) for name, value in env),
+        workdir=config.WorkingDir or "/",
+    )
+
+
 def seeds(world: World) -> Iterator[Need]:
     """What the launch names itself."""
     yield from of_words(world, world.launch.argv, "the launch")
+    for what, words in world.launch.also:
+        yield from of_words(world, words, what)
     for library in world.launch.variable("LD_PRELOAD").replace(":", " ").split():
         if library.startswith("/"):
             yield Need(path=library, reason="LD_PRELOAD", weak=True)

@@ -14,9 +14,14 @@ if TYPE_CHECKING:
 
 
 class Launch(Struct, frozen=True, kw_only=True):
-    """How a container starts: the words executed, the environment, the working directory."""
+    """How a container starts: the words executed, the environment, the working directory.
+
+    ``also`` are command lines that are executed in it besides, each with what it is
+    (``the health check``).
+    """
 
     argv: tuple[str, ...] = ()
+    also: tuple[tuple[str, tuple[str, ...]], ...] = ()
     env: tuple[tuple[str, str], ...] = ()
     workdir: str = "/"
 

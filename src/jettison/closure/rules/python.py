@@ -49,9 +49,12 @@ def _library(world: World, path: PythonPath) -> Iterator[Need]:
             for found in path.find(world, name):
                 yield from _module(world, path, found, f"{reason}, which every start needs")
         return
-    leave = tuple(join(path.library, name) for name in _TESTS)
+    extensions = join(path.library, "lib-dynload")
+    leave = (extensions, *(join(path.library, name) for name in _TESTS))
     leave += tuple(world.glob(path.library, "config-3*"))
     yield Need(path=path.library, reason=reason, below=True, leave=leave)
+    # One of them that cannot be loaded (nis, dbm) is an ImportError to those who import it.
+    yield Need(path=extensions, reason=reason, below=True, optional=True, weak=True)
 
 
 def _launched(world: World, path: PythonPath) -> Iterator[Need]:
