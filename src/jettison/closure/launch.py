@@ -12,10 +12,11 @@ from jettison.model.oci import RunConfig
 
 SHELLS = frozenset({"sh", "bash", "dash", "ash", "zsh", "ksh", "mksh", "busybox"})
 _WRAPPERS = {
-    "env": 0, "tini": 0, "dumb-init": 0, "catatonit": 0, "exec": 0, "nice": 0, "nohup": 0,
+    "env": 0, "tini": 0, "dumb-init": 0, "catatonit": 0, "nice": 0, "nohup": 0,
     "setsid": 0, "gosu": 1, "su-exec": 1, "chroot": 1, "setpriv": 0, "stdbuf": 0, "time": 0,
 }  # fmt: skip
 """Programs that start the rest of their words, and how many words of their own stand before."""
+_BUILTINS = frozenset({"exec", "command", "builtin", "eval"})
 _BREAKS = frozenset({";", "&", "&&", "|", "||", "(", ")", "then", "do", "else", "{", "!", "if"})
 _SYSTEM = frozenset(
     "/ /bin /boot /dev /etc /home /lib /lib64 /opt /proc /root /run /sbin /srv /sys /tmp /usr "
@@ -77,8 +78,9 @@ def of_shell(world: World, text: str, what: str) -> Iterator[Need]:
     Words that only running it would tell (variables, substitutions) are passed over.
     """
     for words in shell_commands(text):
-        path = world.command(words[0])
-        if path is not None:
+        while words and words[0] in _BUILTINS:
+            words = list(_wrapped(words, 0))
+        if words and world.command(words[0]) is not None:
             yield from of_words(world, words, what)
 
 

@@ -102,14 +102,13 @@ class _Process:
         yield from self._versions()
 
     def _interpreter(self, path: str, elf: Elf) -> Iterator[Load | Gap]:
-        yield Load(
-            path, elf.interpreter, Need(path=elf.interpreter, reason="its interpreter (PT_INTERP)")
-        )
-        found = self._world.elf(elf.interpreter)
+        name = elf.interpreter
+        found = self._world.elf(name)
         if found is None:
             yield _no_interpreter(self._world, path, elf)
-        else:
-            self._enter(Loaded(self._world.real(elf.interpreter), elf.interpreter, found))
+            return
+        yield Load(path, name, Need(path=name, reason="its interpreter (PT_INTERP)"))
+        self._enter(Loaded(self._world.real(name), name, found))
 
     def _enter(self, one: Loaded) -> None:
         self._by_path[one.path] = one

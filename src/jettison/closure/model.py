@@ -115,15 +115,33 @@ class Closure(Struct, frozen=True, kw_only=True):
         return tuple(gap for gap in self.gaps if gap.fatal)
 
     def chain(self, path: str) -> tuple[tuple[str, Reason], ...]:
-        """From ``path`` up to the launch: each path with the reason that brought it in.
-
-        Empty if the path is not in the closure.
+        """The shortest way from ``path`` up to the launch: each path with the reason it is there,
+        such first without which nothing works. Empty if the path is not in the closure.
         """
-        found: list[tuple[str, Reason]] = []
-        seen: set[str] = set()
-        while path and path not in seen and path in self.items:
-            seen.add(path)
-            reason = self.items[path][0]
-            found.append((path, reason))
-            path = reason.by
-        return tuple(found)
+        import heapq
+
+        best: dict[str, tuple[str, Reason] | None] = {path: None}
+        pending = [(0, 0, path)]
+        number = 0
+        while pending:
+            cost, _, place = heapq.heappop(pending)
+            if not place:
+                return _followed(best)
+            for reason in self.items.get(place, ()):
+                if reason.by not in best:
+                    number += 1
+                    best[reason.by] = (place, reason)
+                    heapq.heappush(
+                        pending, (cost + (1000 if reason.weak else 1), number, reason.by)
+                    )
+        return ()
+
+
+def _followed(best: Mapping[str, tuple[str, Reason] | None]) -> tuple[tuple[str, Reason], ...]:
+    """The steps from the path that was asked for to the launch, which is ``""``."""
+    found = []
+    step = best[""]
+    while step is not None:
+        found.append(step)
+        step = best[step[0]]
+    return tuple(reversed(found))

@@ -11,7 +11,7 @@ from jettison.closure.world import File, World
 from jettison.fs.tree import clean, parent_of
 
 _NGINX_FILES = re.compile(
-    r"^\s*(include|load_module|root|alias|ssl_certificate|ssl_certificate_key|"
+    r"(?:^|[;{}])\s*(include|load_module|root|alias|ssl_certificate|ssl_certificate_key|"
     r"ssl_trusted_certificate|ssl_dhparam|auth_basic_user_file)\s+([^;]+);",
     re.M,
 )
