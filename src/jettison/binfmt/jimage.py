@@ -24,7 +24,7 @@ def read_modules(file: IO[bytes]) -> dict[str, ModuleInfo]:
     """
     try:
         return _read(file)
-    except (OSError, ValueError, OverflowError, struct.error) as error:
+    except (OSError, ValueError, IndexError, OverflowError, struct.error) as error:
         raise BinaryError(f"unreadable Java module image: {error}") from None
 
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import ast
+import re
 import warnings
 
 from msgspec import Struct
 
 from jettison.errors import BinaryError
 
+_ATTRIBUTE = re.compile(r"([A-Za-z_]\w*(?:\.[A-Za-z_]\w*)+):[A-Za-z_]\w*")
 MAX_SOURCE = 8 << 20
 
 
@@ -26,6 +28,7 @@ def imports_of(source: bytes) -> tuple[Import, ...]:
     """All imports of a module, also those in functions and branches, and those by literal name
     (``importlib.import_module("x")``, ``__import__("x")``).
 
+    Texts like ``package.module:attribute``, as tables of plug-ins have them, count as well.
     Raises BinaryError if it is no Python this interpreter understands.
     """
     if len(source) > MAX_SOURCE:
@@ -47,6 +50,10 @@ def imports_of(source: bytes) -> tuple[Import, ...]:
             name = _by_name(node)
             if name:
                 found[Import(name)] = None
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+            match = _ATTRIBUTE.fullmatch(node.value)
+            if match:
+                found[Import(match[1])] = None
     return tuple(found)
 
 

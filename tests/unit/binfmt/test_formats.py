@@ -103,6 +103,7 @@ if x:
         __import__("l")
         import_module(name)
         import_module(".relative", "m")
+LOOPS = {"auto": "n.loops:setup", "no": "n.x", "url": "http://x:y", "time": "10:30"}
 """
     assert set(imports_of(source)) == {
         Import("os"),
@@ -113,6 +114,7 @@ if x:
         Import("i"),
         Import("j.k"),
         Import("l"),
+        Import("n.loops"),
     }
 
 

@@ -35,6 +35,8 @@ def _needs(file: File, world: World) -> Iterator[Need | Gap]:
         file.shebang and "python" in file.head[:64].decode("latin-1")
     ):
         yield from _source(file, world, python_path(world))
+    elif file.elf is not None and ".so" in file.name and world.options.prune == "file":
+        yield from _extension(file, world, python_path(world))
     elif file.name == "METADATA" and file.directory.endswith(".dist-info"):
         yield from _requirements(file, python_path(world))
 
@@ -45,6 +47,8 @@ def _library(world: World, path: PythonPath) -> Iterator[Need]:
     reason = f"the standard library of Python {path.version}"
     if world.options.prune == "file":
         yield Need(path=join(path.library, "encodings"), reason=reason, below=True)
+        for name in world.glob(path.library, "_sysconfigdata*.py"):
+            yield Need(path=name, reason=f"{reason}, read by sysconfig", optional=True)
         for name in _ALWAYS:
             for found in path.find(world, name):
                 yield from _module(world, path, found, f"{reason}, which every start needs")
@@ -90,6 +94,17 @@ def _source(file: File, world: World, path: PythonPath) -> Iterator[Need | Gap]:
             for found in path.find(world, name, first):
                 if pruning or not found.startswith(inside):
                     yield from _module(world, path, found, f"it imports {name}")
+
+
+def _extension(file: File, world: World, path: PythonPath) -> Iterator[Need]:
+    """Modules of its own package that an extension names: C code imports them as it needs them."""
+    site = next((s for s in path.sites if file.path.startswith(f"{s}/")), "")
+    top = file.path[len(site) + 1 :].partition("/")[0].partition(".")[0] if site else ""
+    if not top.isidentifier():
+        return
+    for match in file.search(re.compile(rb"\0(%s(?:\.\w{1,80}){1,8})(?=\0)" % top.encode())):
+        for found in path.find(world, match.decode("ascii", "replace")):
+            yield from _module(world, path, found, f"it names {match.decode('ascii', 'replace')}")
 
 
 def _names(each: Import, file: File, path: PythonPath) -> Iterator[tuple[str, str]]:
