@@ -18,7 +18,7 @@ from jettison.closure.engine import closure_of
 from jettison.closure.launch import launch_of
 from jettison.closure.model import Closure, Gap, Launch, Options
 from jettison.closure.owners import Owners
-from jettison.errors import Cancelled, NotFoundError, PathError
+from jettison.errors import Cancelled, JettisonError, NotFoundError, PathError
 from jettison.fs.stack import Stack, is_whiteout
 from jettison.fs.tree import Entry, clean
 from jettison.model.event import Observer
@@ -119,18 +119,19 @@ def why(
 def _resolve(request: WhyRequest, session: Session, stack: ExitStack) -> ResolvedImage:
     platform = request.platform or build_platform()
     name, tag = request.image, ""
-    try:
-        if not name.startswith(LAYOUT_PREFIX):
-            return session.store.images.resolve(name, platform)
-    except NotFoundError as error:
-        if not os.path.exists(name):
-            hint = error.hint or "jettison images lists what is in the store, jettison pull fetches"
-            raise NotFoundError(error.message, hint=hint) from None
-    else:
+    if name.startswith(LAYOUT_PREFIX):
         rest, _, digest = name.removeprefix(LAYOUT_PREFIX).partition("@")
         head, slash, last = rest.rpartition("/")
         path, _, tag = last.partition(":")
         name, tag = f"{head}{slash}{path}", digest or tag
+    else:
+        try:
+            return session.store.images.resolve(name, platform)
+        except JettisonError as error:
+            if not os.path.exists(name):
+                if isinstance(error, NotFoundError) and error.hint is None:
+                    error.hint = "jettison images lists what is in the store; jettison pull fetches"
+                raise
     from jettison.image.archive import open_archive
 
     scratch = stack.enter_context(session.store.staging.directory())

@@ -95,6 +95,7 @@ class World:
         self.options = options
         self._files: dict[str, File | None] = {}
         self._memo: dict[str, Any] = {}
+        self._real: dict[str, str] = {}
 
     def memo(self, key: str, make: Callable[[], T]) -> T:
         """What ``make`` made the first time, for rules that learn something about the whole."""
@@ -123,10 +124,14 @@ class World:
 
     def real(self, path: str) -> str:
         """Where ``path`` leads; itself if links go in circles."""
-        try:
-            return self.tree.resolve(path)
-        except PathError:
-            return path
+        known = self._real.get(path)
+        if known is None:
+            try:
+                known = self.tree.resolve(path)
+            except PathError:
+                known = path
+            self._real[path] = known
+        return known
 
     def entry(self, path: str) -> Entry | None:
         """What ``path`` leads to, links followed."""

@@ -319,6 +319,13 @@ def test_configuration_and_providers_of_openssl(root: Root) -> None:
     assert paths(root.closure("/app", env={"SSL_CERT_FILE": "/x"})) == base
 
 
+def test_node_has_openssl_inside_and_its_own_authorities(root: Root) -> None:
+    root.add("/bin/node", program(data=b'\0OPENSSLDIR: "/etc/ssl"\0'))
+    root.fill({"/etc/ssl/openssl.cnf": "", "/etc/ssl/certs/0a1b2c3d.0": "pem", "/more.pem": "pem"})
+    found = paths(root.closure("node", env={"NODE_EXTRA_CA_CERTS": "/more.pem"}))
+    assert found == {"/bin/node", "/etc/ssl/openssl.cnf", "/more.pem"}
+
+
 # -------------------------------------------------------------------- programs by name
 
 

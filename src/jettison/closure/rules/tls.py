@@ -46,9 +46,14 @@ def _needs(file: File, world: World) -> Iterator[Need | Gap]:
         yield from authorities(world, file.path, "a TLS library verifies servers with it")
     if name.startswith("libcrypto.so"):
         yield from _openssl(file, world)
+    elif file.name == "node":  # has OpenSSL inside, and authorities of its own
+        yield from _openssl(file, world, authorities=False)
+        more = world.launch.variable("NODE_EXTRA_CA_CERTS")
+        if more:
+            yield Need(path=more, reason=f"NODE_EXTRA_CA_CERTS={more}", optional=True, weak=True)
 
 
-def _openssl(file: File, world: World) -> Iterator[Need]:
+def _openssl(file: File, world: World, *, authorities: bool = True) -> Iterator[Need]:
     found = {}
     for match in file.search(_DIRECTORIES):
         key, _, value = match.decode("utf-8", "surrogateescape").partition(': "')
@@ -62,7 +67,7 @@ def _openssl(file: File, world: World) -> Iterator[Need]:
         path = f"{modules}/{provider}.so"
         reason = f"{conf} activates the provider {provider}"
         yield Need(path=path, reason=reason, optional=True, weak=True)
-    if world.launch.variable("SSL_CERT_FILE"):
+    if world.launch.variable("SSL_CERT_FILE") or not authorities:
         return
     if world.is_file(f"{base}/cert.pem"):
         yield Need(path=f"{base}/cert.pem", reason="OpenSSL's default bundle", weak=True)
