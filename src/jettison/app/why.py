@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from jettison.app.build import build_platform
+from jettison.app.planning import build_platform
 from jettison.app.session import Session, open_session
 from jettison.app.sources import LAYOUT_PREFIX
 from jettison.closure.engine import closure_of
@@ -19,8 +19,9 @@ from jettison.closure.launch import launch_of
 from jettison.closure.model import Closure, Gap, Launch, Options
 from jettison.closure.owners import Owners
 from jettison.errors import Cancelled, JettisonError, NotFoundError, PathError
-from jettison.fs.stack import Stack, is_whiteout
+from jettison.fs.stack import Stack
 from jettison.fs.tree import Entry, clean
+from jettison.fs.whiteout import is_whiteout
 from jettison.model.event import Observer
 from jettison.model.platform import Platform
 from jettison.model.source import ResolvedImage
