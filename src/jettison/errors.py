@@ -12,7 +12,10 @@ JettisonError            what the user can mend: one message, no traceback
 ├── ImageError           a manifest, config or layout is malformed or lies about its digest
 ├── PackageError         a database or file of a package manager is malformed
 ├── BinaryError          a program, library or class file is malformed
-├── ClosureError         a file needs at run time what is not there, or not in that version
+├── DistrolessError      an image cannot be composed from packages as asked
+│   ├── ResolutionError  packages cannot be found, or not together
+│   ├── TrustError       an index, package or lock is not what was signed or pinned
+│   └── FetchError       an archive of packages is not reached or refuses
 ├── NotFoundError        an image, tag, blob or record that was asked for is not there
 ├── StoreError           the store cannot be used (permissions, version, disk full)
 ├── RegistryError        a registry refused, failed or answered nonsense
@@ -117,8 +120,20 @@ class BinaryError(JettisonError):
     """A program, library or class file is malformed."""
 
 
-class ClosureError(JettisonError):
-    """A file needs at run time what is not there, or not in the version it needs."""
+class DistrolessError(JettisonError):
+    """An image cannot be composed from packages as asked."""
+
+
+class ResolutionError(DistrolessError):
+    """Packages cannot be found, or cannot be installed together."""
+
+
+class TrustError(DistrolessError):
+    """An index, a package or a lock is not what was signed or pinned."""
+
+
+class FetchError(DistrolessError):
+    """An archive of packages is not reached, refuses, or breaks off."""
 
 
 class NotFoundError(JettisonError):

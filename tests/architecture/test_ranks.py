@@ -24,6 +24,7 @@ RANKS = {
     "export": 4,
     "attest": 4,
     "registry": 4,
+    "distroless": 4,
     "app": 5,
     "cli": 6,
 }
