@@ -38,8 +38,7 @@ _NOT_TAKEN = (b"trusted.", b"user.overlay.", PREFIX.encode())
 _MAX_MAJOR, _MAX_MINOR = (1 << 12) - 1, (1 << 20) - 1  # the kernel's dev_t
 _MAX_PATH = 4096  # PATH_MAX, limits.h
 _MAX_SKIPPED = 1000
-_MAX_NAMES = 160 << 20
-"""Bytes of memory for what must be known until the end, as estimated by _NAME."""
+_MAX_NAMES = 160 << 20  # bytes of memory for names that must be known until the end
 _NAME = 350  # bytes that Python needs to remember a name, besides its length
 _DEVICES = {CHARACTER: stat.S_IFCHR, BLOCK_DEVICE: stat.S_IFBLK}
 
@@ -139,10 +138,7 @@ class Extractor:
         """Account for a name that is kept to the end. Raises ArchiveError if they are too many."""
         self._names += len(path) + _NAME
         if self._names > _MAX_NAMES:
-            raise ArchiveError(
-                "the archive has more directories (or whiteouts, or links) than can be handled",
-                hint="some hundred thousand are possible",
-            )
+            raise ArchiveError("the archive has more directories or whiteouts than are handled")
 
     def skip(self, path: bytes, why: str) -> None:
         """Note what could not be made; of a great many the first."""
@@ -259,8 +255,7 @@ class Extractor:
     def _device(self, member: Member, path: bytes) -> None:
         if not (0 <= member.major <= _MAX_MAJOR and 0 <= member.minor <= _MAX_MINOR):
             raise ArchiveError(f"{os.fsdecode(path)!r} has impossible device numbers")
-        mode = _DEVICES[member.type] | 0o600
-        device = os.makedev(member.major, member.minor)
+        mode, device = _DEVICES[member.type] | 0o600, os.makedev(member.major, member.minor)
         try:
             self._exclusively(path, lambda host: os.mknod(host, mode, device))
         except PermissionError:
@@ -358,7 +353,7 @@ def _bound(mtime_ns: int) -> int:
     return mtime_ns if 0 <= mtime_ns <= _MAX_TIME else 0
 
 
-def _write(fd: int, data: bytes) -> None:
+def _write(fd: int, data: bytes | memoryview) -> None:
     view = memoryview(data)
     while view:
         view = view[os.write(fd, view) :]
@@ -374,7 +369,7 @@ def _write_sparse(fd: int, member: Member, reader: TarReader) -> None:
                 data = memoryview(next(chunks))
             piece, data = data[:length], data[length:]
             length -= len(piece)
-            _write(fd, bytes(piece))
+            _write(fd, piece)
     os.ftruncate(fd, member.size)
 
 

@@ -23,7 +23,7 @@ PEAK = 200
 """MiB for anything done with a large layer."""
 SIZE = int(os.environ.get("HOSTILE_LAYER_MIB", "300")) << 20
 """Bytes of the large layer: what takes memory by its size shows at 300 MiB."""
-FILES = int(os.environ.get("HOSTILE_FILES", "20000"))
+FILES = int(os.environ.get("HOSTILE_FILES", "10000"))
 
 
 def _headers() -> Iterator[bytes]:
@@ -45,11 +45,11 @@ def _globals() -> Iterator[bytes]:
 
 
 def _whiteouts() -> Iterator[bytes]:
-    yield from (member(f".wh.{n}") for n in range(100_000))
+    yield from (member(f".wh.{n}") for n in range(50_000))
 
 
 def _directories() -> Iterator[bytes]:
-    yield from (directory(f"{n}") for n in range(30_000))
+    yield from (directory(f"{n}") for n in range(10_000))
 
 
 def _sparse() -> Iterator[bytes]:

@@ -19,7 +19,7 @@ from pathlib import Path
 
 from tests.integration.support.runner import SOURCE
 
-_TIMEOUT = 60
+_TIMEOUT = 300
 
 
 @dataclass(frozen=True)
