@@ -57,12 +57,13 @@ def open_context(
     directory, text = _directory_of(
         context, scratch, stdin, environ, keep_git_dir=keep_git_dir, pin=pin
     )
+    local = directory == context
     epoch = int(os.stat(directory).st_mtime) if _git_url(context) is not None else None
     if piped is not None:
         return BuildContext(
             directory,
             SourceText("Dockerfile", piped),
-            ignore_file(directory, None),
+            ignore_file(directory, None, local=local),
             epoch,
             pin.commit,
             pin.digest,
@@ -70,10 +71,11 @@ def open_context(
     if text is not None:  # the context itself was a Dockerfile
         source = SourceText("Dockerfile", text)
         return BuildContext(directory, source, None, digest=pin.digest)
-    local = directory == context
     path = dockerfile_path(directory, dockerfile, local=local)
-    source = SourceText(os.path.basename(path), read_text(path))
-    ignore = ignore_file(directory, path)
+    source = SourceText(
+        os.path.basename(path), read_text(path if local else _inside(directory, path))
+    )
+    ignore = ignore_file(directory, path, local=local)
     return BuildContext(directory, source, ignore, epoch, pin.commit, pin.digest)
 
 
@@ -209,7 +211,7 @@ def dockerfile_path(directory: str, dockerfile: str | None, *, local: bool) -> s
     else:
         candidates = [os.path.join(directory, name) for name in _NAMES]
     for path in candidates:
-        if os.path.isfile(path):
+        if os.path.isfile(path if local else _inside(directory, path)):
             return path
     raise NotFoundError(
         f"failed to read dockerfile: open {candidates[0]}: no such file or directory",
@@ -217,14 +219,23 @@ def dockerfile_path(directory: str, dockerfile: str | None, *, local: bool) -> s
     )
 
 
-def ignore_file(directory: str, dockerfile: str | None) -> SourceText | None:
+def _inside(directory: str, path: str) -> str:
+    """The file that ``path`` leads to, links followed inside ``directory``: somebody else's."""
+    from jettison.fs.context import ContextTree
+
+    tree = ContextTree(directory)
+    return tree.root + tree.resolve("/" + os.path.relpath(path, directory))
+
+
+def ignore_file(directory: str, dockerfile: str | None, *, local: bool = True) -> SourceText | None:
     """``<Dockerfile>.dockerignore`` beside the Dockerfile, else the context's .dockerignore."""
     paths = [os.path.join(directory, ".dockerignore")]
     if dockerfile is not None:
         paths.insert(0, dockerfile + ".dockerignore")
     for path in paths:
-        if os.path.isfile(path):
-            return SourceText(os.path.basename(path), read_text(path))
+        real = path if local else _inside(directory, path)
+        if os.path.isfile(real):
+            return SourceText(os.path.basename(path), read_text(real))
     return None
 
 

@@ -141,7 +141,7 @@ class Planning:
                 local = f"named {name}"
                 scratch = self._supplies.scratch(f"context-{len(contexts)}")
                 directory = materialize(rest, scratch, self._session.environ)
-                contexts[local] = _named_tree(directory)
+                contexts[local] = _named_tree(directory, local=directory == rest)
                 named[name] = NamedLocal(local)
         return named
 
@@ -151,7 +151,7 @@ def _is_true(text: str | None) -> bool:
     return (text or "").lower() in ("1", "t", "true")
 
 
-def _named_tree(directory: str) -> ContextTree:
+def _named_tree(directory: str, *, local: bool) -> ContextTree:
     """A named context, without what its own .dockerignore names."""
-    ignore = ignore_file(directory, None)
+    ignore = ignore_file(directory, None, local=local)
     return ContextTree(directory, read_ignorefile(ignore) if ignore is not None else None)
