@@ -18,6 +18,7 @@ from jettison.model.span import SourceText
 from jettison.plan.options import (
     NamedContext,
     NamedGit,
+    NamedHttp,
     NamedImage,
     NamedLocal,
     NamedScratch,
@@ -84,6 +85,7 @@ class Planning:
             stdin=self._request.stdin,
             environ=self._session.environ,
             keep_git_dir=_is_true(self._request.build_args.get("BUILDKIT_CONTEXT_KEEP_GIT_DIR")),
+            keep_owners=not self._session.isolation.single_id,
         )
 
     def _parse(self) -> Dockerfile:
@@ -119,6 +121,7 @@ class Planning:
             entitlements=request.allow,
             ignore=ignore,
             context_epoch=context.epoch,
+            context_owners=context.owners,
             epoch_of=self._epoch_of,
             all_stages=all_stages,
         )
@@ -137,6 +140,8 @@ class Planning:
                 named[name] = NamedImage(rest)
             elif kind == "git":
                 named[name] = NamedGit(rest)
+            elif kind == "http":
+                named[name] = NamedHttp(rest)
             else:
                 local = f"named {name}"
                 scratch = self._supplies.scratch(f"context-{len(contexts)}")

@@ -30,7 +30,7 @@ def plan(
     check_options = _check_options(dockerfile, options)
     several = _several(options)
     infos: dict[Step, StepInfo] = {}
-    context = Local(name=CONTEXT)
+    context = Local(name=CONTEXT, owners=options.context_owners)
     infos[context] = StepInfo(name="[internal] load build context")
     images_planned, sources = [], {}
     for number, platform in enumerate(options.target_platforms):

@@ -94,7 +94,7 @@ class TargetPlanner:
             epoch=epoch,
             proxy=proxy_variables(options.build_args),
             graph=self._graph,
-            context=Tree(context, foreign=True),
+            context=Tree(context, foreign=not context.owners),
             infos=infos,
         )
 
