@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,7 @@ from jettison.app.request import BuildRequest
 from jettison.app.session import Session
 from jettison.app.sources import classify
 from jettison.app.supplies import Supplies
+from jettison.errors import DockerfileError, JettisonError
 from jettison.fs.context import ContextTree
 from jettison.fs.patterns import read_ignorefile
 from jettison.model.event import Observer
@@ -55,9 +57,13 @@ class Planning:
         self, observer: Observer, *, all_stages: bool = False
     ) -> tuple[BuildPlan, dict[str, ContextTree]]:
         """The plan, and the contexts that its steps name; build checks go to ``observer``."""
-        from jettison.plan.planner import plan
+        from jettison.plan.planner import check_refused, plan
 
-        dockerfile = self._parse()
+        try:
+            dockerfile = self._parse()
+        except DockerfileError:
+            check_refused(self.source, self._syntax, self._request.build_args, observer)
+            raise
         options, contexts = self._options(all_stages=all_stages)
         self._prefetch(dockerfile, options)
         return plan(dockerfile, options, self._supplies.images, observer), contexts
@@ -91,15 +97,19 @@ class Planning:
     def _parse(self) -> Dockerfile:
         from jettison.dockerfile.parse import parse
 
-        syntax = self._request.build_args.get("BUILDKIT_SYNTAX")
-        return parse(self.context.dockerfile.text, self.context.dockerfile.name, syntax=syntax)
+        source = self.context.dockerfile
+        return parse(source.text, source.name, syntax=self._syntax)
+
+    @property
+    def _syntax(self) -> str | None:
+        return self._request.build_args.get("BUILDKIT_SYNTAX")
 
     def _prefetch(self, dockerfile: Dockerfile, options: PlanOptions) -> None:
         from jettison.plan.needed import needed_images
 
-        self._supplies.images.prefetch(
-            (base.reference, base.platform) for base in needed_images(dockerfile, options)
-        )
+        with contextlib.suppress(JettisonError):  # planning says it, after its warnings
+            needed = [(b.reference, b.platform) for b in needed_images(dockerfile, options)]
+            self._supplies.images.prefetch(needed)
 
     def _options(self, *, all_stages: bool = False) -> tuple[PlanOptions, dict[str, ContextTree]]:
         request, context = self._request, self.context
