@@ -23,7 +23,8 @@ class BuildContext(Struct, frozen=True):
     """``directory`` holds the files; ``ignore`` is the .dockerignore in force, if any: as in
     BuildKit (dockerui.Client.MainContext) there is none in a context that was fetched or piped.
 
-    ``epoch`` is the time of the context where it has one (a git commit), in seconds.
+    ``epoch`` is the time of the context where it has one (a git commit, a file from a server that
+    tells), in seconds.
     """
 
     directory: str
@@ -69,7 +70,9 @@ def open_context(
         pin=pin,
     )
     local = directory == context
-    epoch = int(os.stat(directory).st_mtime) if _git_url(context) is not None else None
+    epoch = pin.modified
+    if _git_url(context) is not None:
+        epoch = int(os.stat(directory).st_mtime)
     path = None
     if piped is not None:
         source = SourceText("Dockerfile", piped)
@@ -85,10 +88,11 @@ def open_context(
 
 
 class _Pin(Struct):
-    """What a fetched context turned out to be."""
+    """What a fetched context turned out to be; ``modified`` as its server says, in seconds."""
 
     commit: str = ""
     digest: str = ""
+    modified: int | None = None
 
 
 def materialize(context: str, scratch: str, environ: Mapping[str, str]) -> str:
@@ -125,7 +129,7 @@ def _directory_of(
             hashing = _Hashing(answer.body)
             directory, text = _unpack_or_text(hashing, scratch, owners=keep_owners)
             if pin is not None:
-                pin.digest = hashing.finish()
+                pin.digest, pin.modified = hashing.finish(), answer.modified
         if text is not None:
             _put_fetched(directory, text)
         return directory, text

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 import msgspec
 
 from jettison.model.platform import Platform
-from jettison.plan.steps import BindMount, CacheMount, PathSource, Run, Step
+from jettison.plan.steps import BindMount, CacheMount, Copy, PathSource, Run, Step
 
 Reader = PathSource | BindMount | CacheMount | None
 """Through what a step reads another: a copy source, a mount, or None for its root."""
@@ -41,6 +41,8 @@ def _fields(value: msgspec.Struct) -> Iterator[tuple[str, object]]:
             field = tuple(host for host, _ in field)
         elif isinstance(value, CacheMount) and name in ("id", "sharing") and not _default(value):
             field = ""
+        elif isinstance(value, Copy) and name == "chmod" and field and field.isdigit():
+            field = int(field, 8)  # however many digits it is written with
         yield name, field
 
 

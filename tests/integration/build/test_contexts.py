@@ -129,6 +129,14 @@ def test_owners_of_a_tar_count(jettison: Jettison, tmp_path: Path) -> None:
         assert files_in(tmp_path / str(uid)) == {"r": f"{uid}:7\n" * 2}
 
 
+def test_the_time_of_a_tar_on_the_web(jettison: Jettison, web: Web, tmp_path: Path) -> None:
+    (web.root / "context").write_bytes(tar_of({"Dockerfile": SHOW}))
+    os.utime(web.root / "context", (1500000000, 1500000000))
+    epoch = ["--build-arg", "SOURCE_DATE_EPOCH=context"]
+    jettison.build(f"{web.url}/context", *epoch, "-t", "dated")
+    assert jettison.inspect("dated")["Created"] == "2017-07-14T02:40:00Z"
+
+
 def test_a_dockerfile_on_the_web(jettison: Jettison, web: Web, out: Path) -> None:
     (web.root / "Dockerfile").write_text("FROM base AS b\nRUN echo 1 > /one\n"
                                          "FROM scratch\nCOPY --from=b /one /\n")  # fmt: skip

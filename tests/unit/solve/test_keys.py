@@ -108,6 +108,14 @@ def test_the_address_of_an_added_host_does_not_count() -> None:
     assert one != name
 
 
+def test_a_mode_is_a_number() -> None:
+    keys = [
+        key(steps.Copy(root=None, sources=(), dest="/", chmod=m)) for m in ("0711", "711", "0710")
+    ]
+    assert keys[0] == keys[1]
+    assert keys[0] != keys[2]
+
+
 def test_which_cache_a_mount_shows_does_not_count() -> None:
     """Only whether it is the default one: that of the target, shared."""
     default, one, other, locked = (
