@@ -11,6 +11,7 @@ JettisonError            what the user can mend: one message, no traceback
 ├── PathError            a path in a tree is missing, of the wrong type, or escapes
 ├── ImageError           a manifest, config or layout is malformed or lies about its digest
 ├── PackageError         a database or file of a package manager is malformed
+├── BinaryError          a program, library or class file is malformed
 ├── DistrolessError      an image cannot be composed from packages as asked
 │   ├── ResolutionError  packages cannot be found, or not together
 │   ├── TrustError       an index, package or lock is not what was signed or pinned
@@ -113,6 +114,10 @@ class ImageError(JettisonError):
 
 class PackageError(JettisonError):
     """A database or file of a package manager is malformed (`packages.scan` notes it)."""
+
+
+class BinaryError(JettisonError):
+    """A program, library or class file is malformed."""
 
 
 class DistrolessError(JettisonError):

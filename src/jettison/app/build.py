@@ -28,8 +28,10 @@ if TYPE_CHECKING:
     from jettison.plan.steps import BuildPlan
     from jettison.solve.running import OnFailure
 
-_SYNC_SECONDS, _SYNC_SHARE = 0.5, 0.05
-"""How long a build waits at its end for the disk: seconds at least, share of the build's time."""
+_SYNC_SECONDS, _SYNC_SHARE = 0.05, 0.05
+"""How long a build waits at its end for the disk: seconds at least, share of the build's time. What
+was made quickly is soon made again after a power cut; what took long is worth a wait.
+"""
 
 
 def build(

@@ -20,9 +20,11 @@ _NAMES = ("Dockerfile", "dockerfile")
 
 
 class BuildContext(Struct, frozen=True):
-    """``directory`` holds the files; ``ignore`` is the .dockerignore in force, if any.
+    """``directory`` holds the files; ``ignore`` is the .dockerignore in force, if any: as in
+    BuildKit (dockerui.Client.MainContext) there is none in a context that was fetched or piped.
 
-    ``epoch`` is the time of the context where it has one (a git commit), in seconds.
+    ``epoch`` is the time of the context where it has one (a git commit, a file from a server that
+    tells), in seconds.
     """
 
     directory: str
@@ -33,6 +35,8 @@ class BuildContext(Struct, frozen=True):
     """Of a git context: what was checked out."""
     digest: str = ""
     """Of a context from a URL: that of the file."""
+    owners: bool = False
+    """The files keep their owners: they come from an archive."""
 
 
 def open_context(
@@ -43,9 +47,11 @@ def open_context(
     stdin: IO[bytes] | None,
     environ: Mapping[str, str],
     keep_git_dir: bool = False,
+    keep_owners: bool = False,
 ) -> BuildContext:
     """Bring the context into a local directory (``scratch`` is free for what is fetched) and read
     the Dockerfile. ``keep_git_dir``: of a git context, the .git directory is part of it.
+    ``keep_owners``: files from an archive belong to whom it says, which needs root.
 
     Raises NotFoundError if either does not exist, UsageError if standard input is wanted for
     both, ArchiveError for a malformed tar.
@@ -55,33 +61,40 @@ def open_context(
     piped = read_piped(stdin) if dockerfile == "-" else None
     pin = _Pin()
     directory, text = _directory_of(
-        context, scratch, stdin, environ, keep_git_dir=keep_git_dir, pin=pin
+        context,
+        scratch,
+        stdin,
+        environ,
+        keep_git_dir=keep_git_dir,
+        keep_owners=keep_owners,
+        pin=pin,
     )
-    epoch = int(os.stat(directory).st_mtime) if _git_url(context) is not None else None
-    if piped is not None:
-        return BuildContext(
-            directory,
-            SourceText("Dockerfile", piped),
-            ignore_file(directory, None),
-            epoch,
-            pin.commit,
-            pin.digest,
-        )
-    if text is not None:  # the context itself was a Dockerfile
-        source = SourceText("Dockerfile", text)
-        return BuildContext(directory, source, None, digest=pin.digest)
     local = directory == context
-    path = dockerfile_path(directory, dockerfile, local=local)
-    source = SourceText(os.path.basename(path), read_text(path))
-    ignore = ignore_file(directory, path)
-    return BuildContext(directory, source, ignore, epoch, pin.commit, pin.digest)
+    epoch = pin.modified
+    if _git_url(context) is not None:
+        epoch = int(os.stat(directory).st_mtime)
+    path = None
+    if piped is not None:
+        source = SourceText("Dockerfile", piped)
+    elif text is not None:  # the context itself was a Dockerfile
+        source = SourceText("Dockerfile", text)
+    else:
+        path = dockerfile_path(directory, dockerfile, local=local)
+        # What was fetched may have links that lead out of it.
+        text = read_text(path if local else _inside(directory, path))
+        source = SourceText(os.path.basename(path), text)
+    ignore = ignore_file(directory, path) if local else None
+    return BuildContext(
+        directory, source, ignore, epoch, pin.commit, pin.digest, owners=not local and keep_owners
+    )
 
 
 class _Pin(Struct):
-    """What a fetched context turned out to be."""
+    """What a fetched context turned out to be; ``modified`` as its server says, in seconds."""
 
     commit: str = ""
     digest: str = ""
+    modified: int | None = None
 
 
 def materialize(context: str, scratch: str, environ: Mapping[str, str]) -> str:
@@ -99,13 +112,14 @@ def _directory_of(
     environ: Mapping[str, str],
     *,
     keep_git_dir: bool = False,
+    keep_owners: bool = False,
     pin: _Pin | None = None,
 ) -> tuple[str, str | None]:
     """The context's directory, or an empty one and the Dockerfile's text."""
     if context == "-":
         if stdin is None:
             raise UsageError("there is no standard input to read the build context from")
-        return _unpack_or_text(stdin, scratch)
+        return _unpack_or_text(stdin, scratch, owners=keep_owners)
     git = _git_url(context)
     if git is not None:
         return _clone(git, scratch, environ, keep_git_dir=keep_git_dir, pin=pin or _Pin()), None
@@ -115,15 +129,17 @@ def _directory_of(
         with fetch(context) as answer:
             assert answer.body is not None
             hashing = _Hashing(answer.body)
-            found = _unpack_or_text(hashing, scratch)
+            directory, text = _unpack_or_text(hashing, scratch, owners=keep_owners)
             if pin is not None:
-                pin.digest = hashing.finish()
-            return found
+                pin.digest, pin.modified = hashing.finish(), answer.modified
+        if text is not None:
+            _put_fetched(directory, text)
+        return directory, text
     if os.path.isdir(context):
         return context, None
     if os.path.isfile(context):
         with open(context, "rb") as stream:
-            directory, text = _unpack_or_text(stream, scratch)
+            directory, text = _unpack_or_text(stream, scratch, owners=keep_owners)
         if text is not None:
             raise JettisonError(
                 f"{context} is neither a directory nor a tar archive",
@@ -152,14 +168,23 @@ class _Hashing:
         return f"sha256:{self._hash.hexdigest()}"
 
 
-def _unpack_or_text(stream: IO[bytes] | _Hashing, scratch: str) -> tuple[str, str | None]:
+def _put_fetched(directory: str, text: str) -> None:
+    """A Dockerfile that was fetched is the one file of its context, as in BuildKit."""
+    path = os.path.join(directory, "context")
+    with open(os.open(path, os.O_WRONLY | os.O_CREAT, 0o600), "wb") as file:
+        file.write(text.encode("utf-8", "surrogateescape"))
+
+
+def _unpack_or_text(
+    stream: IO[bytes] | _Hashing, scratch: str, *, owners: bool
+) -> tuple[str, str | None]:
     from jettison.fs.archive import unpack_context
     from jettison.fs.peek import Peekable
 
     os.makedirs(scratch, exist_ok=True)
     peekable = Peekable(stream)
     if peekable.looks_like_archive():
-        unpack_context(peekable, scratch)
+        unpack_context(peekable, scratch, owners=owners)
         return scratch, None
     return scratch, _decode(peekable.read(_MAX_DOCKERFILE + 1), "Dockerfile")
 
@@ -209,7 +234,7 @@ def dockerfile_path(directory: str, dockerfile: str | None, *, local: bool) -> s
     else:
         candidates = [os.path.join(directory, name) for name in _NAMES]
     for path in candidates:
-        if os.path.isfile(path):
+        if os.path.isfile(path if local else _inside(directory, path)):
             return path
     raise NotFoundError(
         f"failed to read dockerfile: open {candidates[0]}: no such file or directory",
@@ -217,14 +242,23 @@ def dockerfile_path(directory: str, dockerfile: str | None, *, local: bool) -> s
     )
 
 
-def ignore_file(directory: str, dockerfile: str | None) -> SourceText | None:
+def _inside(directory: str, path: str) -> str:
+    """The file that ``path`` leads to, links followed inside ``directory``: somebody else's."""
+    from jettison.fs.context import ContextTree
+
+    tree = ContextTree(directory)
+    return tree.root + tree.resolve("/" + os.path.relpath(path, directory))
+
+
+def ignore_file(directory: str, dockerfile: str | None, *, local: bool = True) -> SourceText | None:
     """``<Dockerfile>.dockerignore`` beside the Dockerfile, else the context's .dockerignore."""
     paths = [os.path.join(directory, ".dockerignore")]
     if dockerfile is not None:
         paths.insert(0, dockerfile + ".dockerignore")
     for path in paths:
-        if os.path.isfile(path):
-            return SourceText(os.path.basename(path), read_text(path))
+        real = path if local else _inside(directory, path)
+        if os.path.isfile(real):
+            return SourceText(os.path.basename(path), read_text(real))
     return None
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,7 @@ from jettison.app.request import BuildRequest
 from jettison.app.session import Session
 from jettison.app.sources import classify
 from jettison.app.supplies import Supplies
+from jettison.errors import DockerfileError, JettisonError
 from jettison.fs.context import ContextTree
 from jettison.fs.patterns import read_ignorefile
 from jettison.model.event import Observer
@@ -18,6 +20,7 @@ from jettison.model.span import SourceText
 from jettison.plan.options import (
     NamedContext,
     NamedGit,
+    NamedHttp,
     NamedImage,
     NamedLocal,
     NamedScratch,
@@ -54,9 +57,13 @@ class Planning:
         self, observer: Observer, *, all_stages: bool = False
     ) -> tuple[BuildPlan, dict[str, ContextTree]]:
         """The plan, and the contexts that its steps name; build checks go to ``observer``."""
-        from jettison.plan.planner import plan
+        from jettison.plan.planner import check_refused, plan
 
-        dockerfile = self._parse()
+        try:
+            dockerfile = self._parse()
+        except DockerfileError:
+            check_refused(self.source, self._syntax, self._request.build_args, observer)
+            raise
         options, contexts = self._options(all_stages=all_stages)
         self._prefetch(dockerfile, options)
         return plan(dockerfile, options, self._supplies.images, observer), contexts
@@ -84,20 +91,25 @@ class Planning:
             stdin=self._request.stdin,
             environ=self._session.environ,
             keep_git_dir=_is_true(self._request.build_args.get("BUILDKIT_CONTEXT_KEEP_GIT_DIR")),
+            keep_owners=not self._session.isolation.single_id,
         )
 
     def _parse(self) -> Dockerfile:
         from jettison.dockerfile.parse import parse
 
-        syntax = self._request.build_args.get("BUILDKIT_SYNTAX")
-        return parse(self.context.dockerfile.text, self.context.dockerfile.name, syntax=syntax)
+        source = self.context.dockerfile
+        return parse(source.text, source.name, syntax=self._syntax)
+
+    @property
+    def _syntax(self) -> str | None:
+        return self._request.build_args.get("BUILDKIT_SYNTAX")
 
     def _prefetch(self, dockerfile: Dockerfile, options: PlanOptions) -> None:
         from jettison.plan.needed import needed_images
 
-        self._supplies.images.prefetch(
-            (base.reference, base.platform) for base in needed_images(dockerfile, options)
-        )
+        with contextlib.suppress(JettisonError):  # planning says it, after its warnings
+            needed = [(b.reference, b.platform) for b in needed_images(dockerfile, options)]
+            self._supplies.images.prefetch(needed)
 
     def _options(self, *, all_stages: bool = False) -> tuple[PlanOptions, dict[str, ContextTree]]:
         request, context = self._request, self.context
@@ -119,6 +131,7 @@ class Planning:
             entitlements=request.allow,
             ignore=ignore,
             context_epoch=context.epoch,
+            context_owners=context.owners,
             epoch_of=self._epoch_of,
             all_stages=all_stages,
         )
@@ -137,11 +150,13 @@ class Planning:
                 named[name] = NamedImage(rest)
             elif kind == "git":
                 named[name] = NamedGit(rest)
+            elif kind == "http":
+                named[name] = NamedHttp(rest)
             else:
                 local = f"named {name}"
                 scratch = self._supplies.scratch(f"context-{len(contexts)}")
                 directory = materialize(rest, scratch, self._session.environ)
-                contexts[local] = _named_tree(directory)
+                contexts[local] = _named_tree(directory, local=directory == rest)
                 named[name] = NamedLocal(local)
         return named
 
@@ -151,7 +166,7 @@ def _is_true(text: str | None) -> bool:
     return (text or "").lower() in ("1", "t", "true")
 
 
-def _named_tree(directory: str) -> ContextTree:
+def _named_tree(directory: str, *, local: bool) -> ContextTree:
     """A named context, without what its own .dockerignore names."""
-    ignore = ignore_file(directory, None)
+    ignore = ignore_file(directory, None, local=local)
     return ContextTree(directory, read_ignorefile(ignore) if ignore is not None else None)

@@ -161,8 +161,8 @@ def _naming(
 def classify(value: str) -> tuple[str, str]:
     """What ``--build-context name=value`` names: (kind, rest).
 
-    Kinds: ``image`` (docker-image://), ``scratch``, ``layout`` (oci-layout://), ``git``, ``local``
-    (a directory, or an archive, from a path or a URL).
+    Kinds: ``image`` (docker-image://), ``scratch``, ``layout`` (oci-layout://), ``git``, ``http``
+    (one file, which is not unpacked), ``local`` (a directory, or an archive).
     """
     if value.startswith("docker-image://"):
         name = value.removeprefix("docker-image://")
@@ -171,4 +171,6 @@ def classify(value: str) -> tuple[str, str]:
         return "layout", value
     if not os.path.exists(value) and find_git_url(value) is not None:
         return "git", value
+    if value.lower().startswith(("http://", "https://")):
+        return "http", value
     return "local", value

@@ -27,6 +27,7 @@ COMMANDS = {
     "push": "Send an image to a registry",
     "images": "List the images in the store",
     "inspect": "Show everything about an image as JSON",
+    "why": "Say why a file is in an image",
     "tag": "Give an image another name",
     "rm": "Remove images from the store",
     "save": "Write images to an archive",
@@ -43,7 +44,7 @@ COMMANDS = {
 
 GROUPS = (
     ("Build and run", ("build", "lint", "run", "base")),
-    ("Images", ("images", "inspect", "tag", "rm", "save", "load", "prune", "check")),
+    ("Images", ("images", "inspect", "why", "tag", "rm", "save", "load", "prune", "check")),
     ("Registries", ("pull", "push", "login", "logout")),
     ("This program", ("doctor", "completion", "version")),
 )

@@ -66,6 +66,17 @@ class DirectiveReader:
             )
 
 
+def find_check(source: SourceText) -> Directive | None:
+    """The check directive, also of a text that is no Dockerfile otherwise."""
+    for number, line in enumerate(source.text.split("\n"), 1):
+        split = split_directive(line[1:]) if line.startswith("#") else None
+        if split is None:
+            break
+        if split[0] == "check":
+            return Directive(*split, Span(source, number, 1, number))
+    return None
+
+
 def detect_syntax(source: SourceText) -> Directive | None:
     """The front end that a Dockerfile asks for.
 

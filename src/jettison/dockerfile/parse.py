@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 
 from msgspec.structs import replace
@@ -33,6 +34,28 @@ def parse(text: str, name: str, *, syntax: str | None = None) -> Dockerfile:
         stages=stages,
         ast=ast,
     )
+
+
+def parse_prefix(
+    text: str, name: str, *, syntax: str | None = None
+) -> tuple[Ast, tuple[Instruction, ...]]:
+    """Of a Dockerfile that `parse` refuses: its nodes, and the instructions before the wrong one.
+
+    Raises DockerfileError if the text has no nodes: it is not even made of instructions.
+    """
+    _check_syntax(text, name, syntax)
+    ast = parse_ast(text, name)
+    instructions: list[Instruction] = []
+    with contextlib.suppress(DockerfileError):
+        for _, instruction in _typed(ast):
+            if not isinstance(instruction, Arg | From) and not _has_stage(instructions):
+                break
+            instructions.append(instruction)
+    return ast, tuple(instructions)
+
+
+def _has_stage(instructions: list[Instruction]) -> bool:
+    return any(isinstance(instruction, From) for instruction in instructions)
 
 
 def _check_syntax(text: str, name: str, syntax: str | None) -> None:

@@ -63,11 +63,11 @@ def unpack_context(
 ) -> Unpacked:
     """Unpack a build context, a tar of any compression, into the empty directory ``dest_dir``.
 
-    Everything belongs to the calling user, who need not be root: COPY from a context gives files
-    to 0:0 anyway. ``owners`` True keeps those of the archive. Raises ArchiveError if it is no tar,
+    Everything belongs to the calling user, who need not be root, unless ``owners`` keeps those of
+    the archive. Device nodes that cannot be made are left out. Raises ArchiveError if it is no tar,
     or is malformed, truncated, hostile or over ``limits``.
     """
-    extractor = Extractor(dest_dir, limits or Limits(), owners=owners, in_user_namespace=not owners)
+    extractor = Extractor(dest_dir, limits or Limits(), owners=owners, in_user_namespace=True)
     return _unpack(stream, extractor)
 
 

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from jettison.errors import ArchiveError, PathError
 from jettison.fs.whiteout import is_whiteout
 
+_MAX_KNOWN = 50_000
 _MAX_LINKS = 40  # the kernel's own bound (path_resolution(7))
 
 
@@ -78,6 +79,8 @@ class Root:
                         real = b""
                     rest += target.split(b"/")[::-1]
                     continue
+                if len(self._known) >= _MAX_KNOWN:  # a help, not a record
+                    self._known = {b""}
                 self._known.add(here)
             real = here
         return real

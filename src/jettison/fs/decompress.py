@@ -6,6 +6,7 @@ that the stream ends where it says), and can be bounded against decompression bo
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import IO, Literal, Protocol, Self, cast
 
@@ -23,7 +24,9 @@ _MAGIC: tuple[tuple[bytes, Format], ...] = (
     (b"\xfd7zXZ\x00", "xz"),
     (b"\x28\xb5\x2f\xfd", "zstd"),
 )
-_XZ_MEMORY = 512 << 20
+_FIRST = 4 << 10
+_NOT_ZERO = re.compile(rb"[^\0]")
+_XZ_MEMORY = 130 << 20  # twice what `xz -9` needs
 _ZSTD_WINDOW = 128 << 20
 
 
@@ -174,33 +177,47 @@ class _Units:
         self._source = source
         self._new = new
         self._unit: _Unit | None = None
-        self._pending = b""
+        self._buffer = b""
+        self._position = 0
+        self._step = _FIRST
 
     def read(self, size: int) -> bytes:
         while True:
             if self._unit is None:
-                data = self._between()
-                if not data:
+                if not self._begins():
                     return b""
-                self._unit = self._new()
-            else:
-                data = self._source.read(CHUNK) if self._unit.needs_input else b""
-                if self._unit.needs_input and not data:
-                    raise ArchiveError(f"the {self._kind} stream is truncated")
-            out = self._unit.decompress(data, size)
+                self._unit, self._step = self._new(), _FIRST
+            out = self._unit.decompress(self._input() if self._unit.needs_input else b"", size)
             if self._unit.eof:
-                self._pending = self._unit.unused_data
+                self._position -= len(self._unit.unused_data)
                 self._unit = None
             if out:
                 return out
 
-    def _between(self) -> bytes:
-        data = self._pending or self._source.read(CHUNK)
-        if self._kind != "bzip2":
-            while data and not data.strip(b"\0"):
-                data = self._source.read(CHUNK)
-            data = data.lstrip(b"\0")
+    def _input(self) -> bytes:
+        """Some input for the unit: little at first, since the rest of it is copied at its end."""
+        if not self._fill():
+            raise ArchiveError(f"the {self._kind} stream is truncated")
+        data = self._buffer[self._position : self._position + self._step]
+        self._position += len(data)
+        self._step = CHUNK
         return data
+
+    def _begins(self) -> bool:
+        """Whether there is another unit, after zeros perhaps."""
+        while self._fill():
+            if self._kind == "bzip2":
+                return True
+            found = _NOT_ZERO.search(self._buffer, self._position)
+            self._position = found.start() if found else len(self._buffer)
+            if found:
+                return True
+        return False
+
+    def _fill(self) -> bool:
+        if self._position == len(self._buffer):
+            self._buffer, self._position = self._source.read(CHUNK), 0
+        return bool(self._buffer)
 
 
 def _gzip_unit() -> _Unit:

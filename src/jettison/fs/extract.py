@@ -35,6 +35,11 @@ _SMALL = 256 << 10
 _MAX_TIME = (1 << 63) - 1
 _MAX_OWNER = (1 << 32) - 2
 _NOT_TAKEN = (b"trusted.", b"user.overlay.", PREFIX.encode())
+_MAX_MAJOR, _MAX_MINOR = (1 << 12) - 1, (1 << 20) - 1  # the kernel's dev_t
+_MAX_PATH = 4096  # PATH_MAX, limits.h
+_MAX_SKIPPED = 1000
+_MAX_NAMES = 160 << 20  # bytes of memory for names that must be known until the end
+_NAME = 350  # bytes that Python needs to remember a name, besides its length
 _DEVICES = {CHARACTER: stat.S_IFCHR, BLOCK_DEVICE: stat.S_IFBLK}
 
 
@@ -88,12 +93,15 @@ class Extractor:
         self._directories: dict[bytes, tuple[int, int]] = {}  # mode and time, set at the end
         self._copied: dict[str, bytes] = {}  # files of ``below`` that hard links were made of
         self._time = 0
+        self._names = 0  # bytes, see _MAX_NAMES
 
     def place(self, name: bytes, mtime_ns: int = 0) -> bytes:
         """Where a member of (clean) ``name`` lands; its parents are made if need be."""
         self._time = mtime_ns
         directory, _, base = name.rpartition(b"/")
         try:
+            if len(name) >= _MAX_PATH:  # before making the thousands of directories it names
+                raise OSError(errno.ENAMETOOLONG, os.strerror(errno.ENAMETOOLONG))
             real = self.root.directory(directory, self._imply)
         except OSError as error:
             raise _failure(name, error) from None
@@ -106,7 +114,7 @@ class Extractor:
         Raises ArchiveError if the member is malformed or the limits are exceeded, StoreError if
         the disk is full.
         """
-        self._count(member.size)
+        self.count(member.size)
         if not (0 <= member.uid <= _MAX_OWNER and 0 <= member.gid <= _MAX_OWNER):
             raise ArchiveError(f"{os.fsdecode(path)!r} has an impossible owner")
         with guarded(path):
@@ -126,7 +134,19 @@ class Extractor:
             self._directories.pop(directory, None)
             self.result.implied.discard(os.fsdecode(directory))
 
-    def _count(self, size: int) -> None:
+    def remember(self, path: bytes) -> None:
+        """Account for a name that is kept to the end. Raises ArchiveError if they are too many."""
+        self._names += len(path) + _NAME
+        if self._names > _MAX_NAMES:
+            raise ArchiveError("the archive has more directories or whiteouts than are handled")
+
+    def skip(self, path: bytes, why: str) -> None:
+        """Note what could not be made; of a great many the first."""
+        if len(self.result.skipped) < _MAX_SKIPPED:
+            self.result.skipped.append(f"{os.fsdecode(path)}: {why}")
+
+    def count(self, size: int) -> None:
+        """Account for an entry. Raises ArchiveError if it is one too many, or too large."""
         result = self.result
         result.entries += 1
         result.bytes += size
@@ -203,6 +223,7 @@ class Extractor:
         host = self.root.host(path)
         try:
             os.mkdir(host, 0o700)
+            self.remember(path)
             return
         except FileExistsError:
             if stat.S_ISDIR(os.lstat(host).st_mode):
@@ -214,7 +235,7 @@ class Extractor:
 
     def _imply(self, path: bytes) -> None:
         """Make a directory that members lie in but none stands for."""
-        self._count(0)
+        self.count(0)
         with guarded(path):
             self._make_directory(path)
             self._directories[path] = self._parent_metadata(path)
@@ -232,14 +253,15 @@ class Extractor:
         return 0o755, _bound(self._time)
 
     def _device(self, member: Member, path: bytes) -> None:
-        mode = _DEVICES[member.type] | 0o600
-        device = os.makedev(member.major, member.minor)
+        if not (0 <= member.major <= _MAX_MAJOR and 0 <= member.minor <= _MAX_MINOR):
+            raise ArchiveError(f"{os.fsdecode(path)!r} has impossible device numbers")
+        mode, device = _DEVICES[member.type] | 0o600, os.makedev(member.major, member.minor)
         try:
             self._exclusively(path, lambda host: os.mknod(host, mode, device))
         except PermissionError:
             if not self._in_user_namespace:
                 raise
-            self.result.skipped.append(f"{os.fsdecode(path)}: device nodes need real root")
+            self.skip(path, "device nodes need real root")
             return
         self._metadata(member, path)
 
@@ -274,7 +296,7 @@ class Extractor:
                 f"{os.fsdecode(path)!r} is a hard link to {target!r}, which is not there"
             )
         host, status = below.real, below.st
-        self._count(status.st_size)
+        self.count(status.st_size)
         if stat.S_ISREG(status.st_mode):
             self._exclusively(path, lambda made: _copy(host, made))
             self._xattrs(self.root.host(path), _xattrs_of(host), path)
@@ -282,6 +304,7 @@ class Extractor:
             self._exclusively(path, lambda made: os.symlink(os.readlink(host), os.fsdecode(made)))
         else:
             raise ArchiveError(f"{os.fsdecode(path)!r} is a hard link to no file")
+        self.remember(path + os.fsencode(target))
         self._copied[target] = path
         return path
 
@@ -314,9 +337,7 @@ class Extractor:
             except OSError as error:
                 if error.errno not in (errno.ENOTSUP, errno.EPERM, errno.EINVAL):
                     raise
-                self.result.skipped.append(
-                    f"{os.fsdecode(path)}: attribute {os.fsdecode(key)}: {error.strerror}"
-                )
+                self.skip(path, f"attribute {os.fsdecode(key)}: {error.strerror}")
 
 
 def _xattrs_of(host: str) -> dict[bytes, bytes]:
@@ -332,7 +353,7 @@ def _bound(mtime_ns: int) -> int:
     return mtime_ns if 0 <= mtime_ns <= _MAX_TIME else 0
 
 
-def _write(fd: int, data: bytes) -> None:
+def _write(fd: int, data: bytes | memoryview) -> None:
     view = memoryview(data)
     while view:
         view = view[os.write(fd, view) :]
@@ -348,7 +369,7 @@ def _write_sparse(fd: int, member: Member, reader: TarReader) -> None:
                 data = memoryview(next(chunks))
             piece, data = data[:length], data[length:]
             length -= len(piece)
-            _write(fd, bytes(piece))
+            _write(fd, piece)
     os.ftruncate(fd, member.size)
 
 

@@ -86,6 +86,7 @@ class _Layer:
         base = name.rpartition(b"/")[2].removeprefix(_PREFIX)
         if base in (b"", b".", b".."):
             raise ArchiveError(f"the layer has a whiteout of no file, {os.fsdecode(name)!r}")
+        self.extractor.count(0)
         path = self.extractor.place(name, mtime_ns).removesuffix(_PREFIX + base) + base
         with guarded(path):
             self._hide(path)
@@ -96,6 +97,7 @@ class _Layer:
         host = self.extractor.root.host(path)
         try:
             make_whiteout(host)
+            self.extractor.remember(path)
             self._whiteouts.append(path)
         except FileExistsError:
             # What this layer has there hides the old file by being there; a directory would be
@@ -105,6 +107,7 @@ class _Layer:
 
     def hide_directory(self, name: bytes, mtime_ns: int) -> None:
         """``.wh..wh..opq``: remove what the layers below have in the directory it is in."""
+        self.extractor.count(0)
         path = self.extractor.place(name, mtime_ns).rpartition(b"/")[0]
         with guarded(path):
             if path:

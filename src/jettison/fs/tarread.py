@@ -22,7 +22,7 @@ from jettison.fs.tarformat import (
 
 _CHUNK = 256 << 10
 _MAX_SPECIAL = 1 << 20  # bytes of a pax header or long name; Go's limit
-_MAX_SPARSE = 1 << 20  # entries of a sparse map
+_MAX_SPARSE = 1 << 18  # entries of a sparse map; Go reads 1 MiB of it
 _ZEROS = bytes(BLOCK)
 _WITHOUT_DATA = frozenset(b"%c" % kind for kind in b"123456")
 _FIELDS = struct.Struct("100s8s8s8s12s12s8sc100s6s2s32s32s8s8s155s12s")
@@ -47,9 +47,9 @@ class TarReader:
         long_name: bytes | None = None
         long_target: bytes | None = None
         while True:
-            self._skip(self._left + self._padding)
-            self._left = self._padding = 0
-            block = self._header()
+            self._skip(self._left)
+            padding, self._left, self._padding = self._padding, 0, 0
+            block = self._header() if self._skip_padding(padding) else None
             if block is None:
                 if records or long_name is not None or long_target is not None:
                     raise ArchiveError("the tar ends after an extended header")
@@ -58,7 +58,7 @@ class TarReader:
             self._left = 0 if member.type in _WITHOUT_DATA else member.stored
             self._padding = -self._left % BLOCK
             if member.type == b"x":
-                records += _pax_records(self._special())
+                records = _pax_records(self._special())  # of several, the last counts
             elif member.type == b"L":
                 long_name = self._special().partition(b"\0")[0]
             elif member.type == b"K":
@@ -149,6 +149,14 @@ class TarReader:
             size -= step
             if size and not self._fill():
                 raise ArchiveError("the tar is truncated")
+
+    def _skip_padding(self, size: int) -> bool:
+        """False if the archive ends there, which is no harm (nor to Go)."""
+        try:
+            self._skip(size)
+        except ArchiveError:
+            return False
+        return True
 
     def _special(self) -> bytes:
         if self._left > _MAX_SPECIAL:
@@ -284,6 +292,8 @@ def _normal(member: Member) -> Member:
         member.size = member.stored = 0
         member.sparse = None
     if member.sparse is not None:
+        if member.size < 0:
+            raise ArchiveError("the tar has a malformed sparse file")
         end = total = 0
         for offset, length in member.sparse:
             if offset < end or length < 0 or offset + length > member.size:

@@ -36,7 +36,7 @@ _MAX_MANIFESTS = 64 << 20
 _TYPES = {"plain": OCI_LAYER, "gzip": OCI_LAYER_GZIP, "zstd": OCI_LAYER_ZSTD}
 
 
-class _Entry(msgspec.Struct):
+class _Entry(msgspec.Struct, frozen=True):
     Config: str
     Layers: tuple[str, ...] = ()
     RepoTags: tuple[str, ...] | None = None
@@ -50,6 +50,8 @@ class DockerContent:
         self._documents: dict[Digest, bytes] = {}
         self._paths: dict[Digest, str] = {}
         self._layers: dict[str, Descriptor] = {}
+        self._made: dict[_Entry, Descriptor] = {}
+        self._bytes = 0
         self._images = [self._image(entry) for entry in self._entries()]
 
     def images(self) -> list[ArchiveImage]:
@@ -80,6 +82,12 @@ class DockerContent:
         return entries
 
     def _image(self, entry: _Entry) -> ArchiveImage:
+        content = _Entry(entry.Config, entry.Layers)  # read once, however many share it
+        if content not in self._made:
+            self._made[content] = self._manifest(content)
+        return ArchiveImage(entry.RepoTags or (), self._made[content])
+
+    def _manifest(self, entry: _Entry) -> Descriptor:
         data = read_small(self._files, entry.Config)
         config = decode(ImageConfig, data, f"{self._files.name}/{entry.Config}")
         diff_ids = config.rootfs.diff_ids
@@ -102,9 +110,10 @@ class DockerContent:
             OCI_MANIFEST, sha256_digest(manifest), len(manifest), platform=config.platform
         )
         self._documents[descriptor.digest] = manifest
-        if sum(map(len, self._documents.values())) > _MAX_MANIFESTS:
+        self._bytes += len(manifest)
+        if self._bytes > _MAX_MANIFESTS:
             raise ImageError(f"{self._files.name} has too many images")
-        return ArchiveImage(entry.RepoTags or (), descriptor)
+        return descriptor
 
     def _layer(self, path: str, diff_id: Digest) -> Descriptor:
         """An uncompressed layer has its diff ID for its digest; of another it must be computed."""

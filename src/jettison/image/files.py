@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 _BLOCK = 512
 _MAX_MEMBERS = 100_000
+_MAX_NAMES = 32 << 20  # characters of all names
 _MAX_LINKS = 10
 _MAX_RATIO = 2000
 """Archives that expand further are bombs: gzip itself ends near 1000."""
@@ -165,7 +166,7 @@ class TarFiles:
         from jettison.fs.tarread import TarReader
 
         end = os.fstat(self._fd).st_size
-        position = 0
+        position = names = 0
         for _ in range(_MAX_MEMBERS):
             headers = _Blocks(self._fd, position)
             member = TarReader(headers).next()
@@ -173,6 +174,9 @@ class TarFiles:
                 return
             path = _normal(os.fsdecode(member.name))
             target = os.fsdecode(member.target)
+            names += len(path) + len(target)
+            if names > _MAX_NAMES:
+                raise ArchiveError(f"the tar has more than {_MAX_NAMES} bytes of names")
             # Of two members with one name the later counts, as when unpacking.
             self._places.pop(path, None)
             self._links.pop(path, None)

@@ -181,3 +181,5 @@ def _check_digests(document: object) -> None:
     if isinstance(document, ImageConfig):
         for diff_id in document.rootfs.diff_ids:
             parse_digest(diff_id)
+        if "\0" in document.config.WorkingDir:
+            raise ImageError("the config has a working directory with a NUL byte")

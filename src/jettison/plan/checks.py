@@ -8,8 +8,8 @@ from __future__ import annotations
 from msgspec import Struct, field
 from msgspec.structs import replace
 
+from jettison.dockerfile.ast import Node
 from jettison.dockerfile.checks import CheckOptions, checks_of
-from jettison.dockerfile.instructions import Instruction
 from jettison.errors import PlanError
 from jettison.model.event import Observer, Warned
 from jettison.model.span import Span
@@ -23,11 +23,11 @@ class Checks(Struct, frozen=True):
     observer: Observer
     _found: dict[tuple[str, str, int], Span | None] = field(default_factory=dict)
 
-    def of(self, instruction: Instruction) -> Checks:
-        """With what a comment ``# check=…`` directly above ``instruction`` says."""
-        if instruction.node is None or not instruction.node.comments:
+    def of(self, node: Node | None) -> Checks:
+        """With what a comment ``# check=…`` directly above an instruction says."""
+        if node is None or not node.comments:
             return self
-        return replace(self, options=self.options.merged(checks_of(instruction.node)))
+        return replace(self, options=self.options.merged(checks_of(node)))
 
     def report(self, rule: str, message: str, span: Span | None) -> None:
         """``rule`` has found something at ``span``; ``message`` tells what."""

@@ -60,8 +60,8 @@ class PlanOptions(Struct, frozen=True, kw_only=True):
     these stages. ``contexts`` are the named contexts by name, perhaps ``name::platform``.
     ``ignore`` are the patterns of .dockerignore; they serve to warn only. ``context_epoch`` is the
     time of the build context in seconds (that of a git commit), which ``SOURCE_DATE_EPOCH=context``
-    stands for; ``epoch_of`` gives that of a remote source. ``all_stages``: plan also the stages the
-    target does not need, to check them.
+    stands for; ``context_owners``: its files keep their owners. ``epoch_of`` gives the time of a
+    remote source. ``all_stages``: plan also the stages the target does not need, to check them.
     """
 
     build_platform: Platform
@@ -79,6 +79,7 @@ class PlanOptions(Struct, frozen=True, kw_only=True):
     entitlements: frozenset[str] = frozenset()
     ignore: PatternList | None = None
     context_epoch: int | None = None
+    context_owners: bool = False
     epoch_of: Callable[[Git | Http], int | None] | None = None
     all_stages: bool = False
 

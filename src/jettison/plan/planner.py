@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Mapping
+
 from jettison.dockerfile.checks import CheckOptions, parse_check_options
+from jettison.dockerfile.directives import find_check
 from jettison.dockerfile.instructions import Dockerfile
-from jettison.errors import PlanError
+from jettison.dockerfile.parse import parse_prefix
+from jettison.errors import DockerfileError, PlanError
 from jettison.model.event import Observer, Silent
 from jettison.model.source import ImageSource
+from jettison.model.span import SourceText, Span
 from jettison.plan.checks import Checks
 from jettison.plan.goformat import go_bool
 from jettison.plan.options import PlanOptions
 from jettison.plan.outline import Outline
 from jettison.plan.steps import BuildPlan, Local, Step, StepInfo
+from jettison.plan.structure import check_prefix
 from jettison.plan.target import TargetPlanner
 
 CONTEXT = "context"
@@ -27,10 +34,10 @@ def plan(
     go to ``observer`` as Warned events. Raises PlanError or DockerfileError with the place in the
     Dockerfile, and whatever ``images`` raises for a base image.
     """
-    check_options = _check_options(dockerfile, options)
+    check_options = _options_of(dockerfile, options.build_args)
     several = _several(options)
     infos: dict[Step, StepInfo] = {}
-    context = Local(name=CONTEXT)
+    context = Local(name=CONTEXT, owners=options.context_owners)
     infos[context] = StepInfo(name="[internal] load build context")
     images_planned, sources = [], {}
     for number, platform in enumerate(options.target_platforms):
@@ -70,13 +77,29 @@ def outline(dockerfile: Dockerfile, options: PlanOptions, images: ImageSource) -
     return planner.outline()
 
 
-def _check_options(dockerfile: Dockerfile, options: PlanOptions) -> CheckOptions:
-    given = options.build_args.get("BUILDKIT_DOCKERFILE_CHECK")
-    if given is not None:
-        return parse_check_options(given)
+def check_refused(
+    source: SourceText, syntax: str | None, build_args: Mapping[str, str], observer: Observer
+) -> None:
+    """Of a Dockerfile that `dockerfile.parse.parse` refuses: warn of what BuildKit has found by
+    then. Raises DockerfileError for malformed check options, which come before all else.
+    """
+    found = find_check(SourceText(source.name, source.text.removeprefix("\ufeff")))
+    value, span = (found.value, found.span) if found else ("", None)
+    options = _check_options(value, span, build_args)
+    with contextlib.suppress(DockerfileError):
+        ast, instructions = parse_prefix(source.text, source.name, syntax=syntax)
+        check_prefix(ast, instructions, Checks(options, observer))
+
+
+def _options_of(dockerfile: Dockerfile, build_args: Mapping[str, str]) -> CheckOptions:
     directives = dockerfile.ast.directives if dockerfile.ast else ()
     span = next((each.span for each in directives if each.name == "check"), None)
-    return parse_check_options(dockerfile.directives.get("check", ""), span)
+    return _check_options(dockerfile.directives.get("check", ""), span, build_args)
+
+
+def _check_options(text: str, span: Span | None, build_args: Mapping[str, str]) -> CheckOptions:
+    given = build_args.get("BUILDKIT_DOCKERFILE_CHECK")
+    return parse_check_options(text, span) if given is None else parse_check_options(given)
 
 
 def _several(options: PlanOptions) -> bool:

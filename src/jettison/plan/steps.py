@@ -54,6 +54,8 @@ class Local(Step, frozen=True, eq=False, kw_only=True):
     """
 
     name: str
+    owners: bool = False
+    """Its files keep their owners (an archive's); else those mean nothing, and become 0:0."""
 
 
 class Http(Step, frozen=True, eq=False, kw_only=True):

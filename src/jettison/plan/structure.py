@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from msgspec.structs import replace
 
-from jettison.dockerfile.instructions import (
-    Arg,
-    Dockerfile,
-    From,
-    Instruction,
-    Maintainer,
-    Stage,
-)
+from jettison.dockerfile.ast import Ast, Node
+from jettison.dockerfile.instructions import Arg, Dockerfile, From, Instruction, Stage
 from jettison.dockerfile.suggest import nearest
 from jettison.errors import JettisonError
 from jettison.model.platform import parse_platform
@@ -30,22 +24,44 @@ def check_structure(dockerfile: Dockerfile, checks: Checks) -> None:
     for arg in dockerfile.global_args:
         _check_description("ARG", [item.key for item in arg.values], arg, checks)
     for instruction in _all(dockerfile):
-        here = checks.of(instruction)
-        _check_continuation(instruction, here)
-        if isinstance(instruction, Maintainer):
-            here.report(
-                "MaintainerDeprecated",
-                "Maintainer instruction is deprecated in favor of using label",
-                instruction.span,
-            )
-        elif isinstance(instruction, Arg):
-            _check_description("ARG", [i.key for i in instruction.values], instruction, here)
-        elif isinstance(instruction, From):
-            _check_from_casing(instruction, here)
-            if instruction.name:
-                _check_description("FROM", [instruction.name], instruction, here)
+        if instruction.node is not None:
+            _check_continuation(instruction.node, checks)
+            _check_node(instruction.node, checks.of(instruction.node))
+        _check_descriptions(instruction, checks)
     _check_names(dockerfile.stages, checks)
     _check_keywords(dockerfile, checks)
+
+
+def check_prefix(ast: Ast, instructions: Sequence[Instruction], checks: Checks) -> None:
+    """What BuildKit has found by the time it refuses the node after ``instructions``, see
+    `dockerfile.parse.parse_prefix`.
+    """
+    for node in ast.nodes:
+        _check_continuation(node, checks)
+    for node in ast.nodes[: len(instructions) + 1]:
+        _check_node(node, checks.of(node))
+    for instruction in instructions:
+        _check_descriptions(instruction, checks)
+
+
+def _check_node(node: Node, checks: Checks) -> None:
+    """What shows before an instruction is understood."""
+    if node.name == "MAINTAINER":
+        checks.report(
+            "MaintainerDeprecated",
+            "Maintainer instruction is deprecated in favor of using label",
+            node.span,
+        )
+    elif node.name == "FROM":
+        _check_from_casing(node, checks)
+
+
+def _check_descriptions(instruction: Instruction, checks: Checks) -> None:
+    here = checks.of(instruction.node)
+    if isinstance(instruction, Arg):
+        _check_description("ARG", [i.key for i in instruction.values], instruction, here)
+    elif isinstance(instruction, From) and instruction.name:
+        _check_description("FROM", [instruction.name], instruction, here)
 
 
 def _all(dockerfile: Dockerfile) -> Iterator[Instruction]:
@@ -58,18 +74,16 @@ def _keyword(instruction: Instruction) -> str:
     return instruction.node.keyword.value if instruction.node else ""
 
 
-def _check_from_casing(start: From, checks: Checks) -> None:
-    if start.raw_name and start.raw_name != start.raw_name.lower():
-        checks.report(
-            "StageNameCasing", f"Stage name '{start.raw_name}' should be lowercase", start.span
-        )
-    words = start.text.split()
-    if len(words) < 3 or not start.raw_name:
+def _check_from_casing(node: Node, checks: Checks) -> None:
+    words = [word.value for word in node.words]
+    if len(words) == 3 and words[2] != words[2].lower():
+        checks.report("StageNameCasing", f"Stage name '{words[2]}' should be lowercase", node.span)
+    if len(words) < 3:
         return
-    keyword, word = words[0], words[-2]
+    keyword, word = node.keyword.value, words[1]
     if (keyword.islower() and not word.islower()) or (keyword.isupper() and not word.isupper()):
         checks.report(
-            "FromAsCasing", f"'{word}' and '{keyword}' keywords' casing do not match", start.span
+            "FromAsCasing", f"'{word}' and '{keyword}' keywords' casing do not match", node.span
         )
 
 
@@ -107,10 +121,10 @@ def _check_keywords(dockerfile: Dockerfile, checks: Checks) -> None:
             )
 
 
-def _check_continuation(instruction: Instruction, checks: Checks) -> None:
-    if instruction.node and instruction.node.joined.empty:
-        last = instruction.node.joined.last  # where BuildKit's parser notices
-        span = replace(instruction.span, line=last, column=1, end_line=last)
+def _check_continuation(node: Node, checks: Checks) -> None:
+    if node.joined.empty:
+        last = node.joined.last  # where BuildKit's parser notices
+        span = replace(node.span, line=last, column=1, end_line=last)
         checks.report("NoEmptyContinuation", "Empty continuation line", span)
 
 
@@ -139,7 +153,7 @@ def check_froms(
     _check_defaults(dockerfile, predefined, checks)
     declared = {item.key for arg in dockerfile.global_args for item in arg.values} | args.keys()
     for stage in dockerfile.stages:
-        start, here = stage.base, checks.of(stage.base)
+        start, here = stage.base, checks.of(stage.base.node)
         for text in (start.image, start.platform):
             words = Words(dockerfile.escape, args, start.span)
             if text is None or words.word_or_none(text) is None:

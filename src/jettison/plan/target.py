@@ -94,7 +94,7 @@ class TargetPlanner:
             epoch=epoch,
             proxy=proxy_variables(options.build_args),
             graph=self._graph,
-            context=Tree(context, foreign=True),
+            context=Tree(context, foreign=not context.owners),
             infos=infos,
         )
 
@@ -249,7 +249,7 @@ class TargetPlanner:
     def _check_platform(self, node: StageNode, base: Base, wanted: Platform) -> None:
         found = base.config
         if (found.os, found.architecture) != (wanted.os, wanted.architecture):
-            self._checks.of(node.stage.base).report(
+            self._checks.of(node.stage.base.node).report(
                 "InvalidBaseImagePlatform",
                 f"Base image {node.base} is for {str(found.platform)!r}, but {str(wanted)!r} is"
                 " wanted",
@@ -281,7 +281,7 @@ class TargetPlanner:
         if planner is None:
             raise InternalError(f"no planner for {type(instruction).__name__}")
         build.in_trigger = in_trigger
-        build.checks = self._checks.of(instruction)
+        build.checks = self._checks.of(instruction.node)
         try:
             planner(build, instruction)
         except JettisonError as error:

@@ -70,7 +70,7 @@ def materialize(
     upper = Upper(Stack([]), directory)
     entry = tree.lstat(tree.resolve(mount.source))
     dest = mount.source if entry is not None and not entry.is_dir else mount.source + "/"
-    copy_selection(tree, selection, upper, dest, reset_owner=True)
+    copy_selection(tree, selection, upper, dest, reset_owner=not local.owners)
 
 
 def copy_directory(tree: Tree, source: str, directory: str) -> None:

@@ -47,7 +47,8 @@ class Trees:
             return stack
 
     def local_digest(self, step: Step, reader: Reader, local: Local) -> str:
-        return self._digest(local.name, self._contexts[local.name], step, reader, owners=False)
+        tree = self._contexts[local.name]
+        return self._digest(local.name, tree, step, reader, owners=local.owners)
 
     def read_digest(self, step: Step, reader: Reader, layers: Snapshot) -> str:
         owners = not (isinstance(reader, PathSource) and reader.reset_owner)

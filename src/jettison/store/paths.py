@@ -93,5 +93,8 @@ class Paths:
         if path.exists():
             return
         draft = self.locks / f"{path.name}.new"
-        draft.write_bytes(content)
+        with open(draft, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())  # an empty index after a power cut would be a damaged store
         os.replace(draft, path)

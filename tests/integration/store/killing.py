@@ -28,7 +28,7 @@ CGROUPS = "/sys/fs/cgroup"
 
 @dataclass
 class Outcome:
-    """What kills in one stage came to. ``early``: how many ended before they were killed."""
+    """What kills in one stage came to. ``early``: how many commands ended before theirs."""
 
     stage: str
     kills: int = 0
@@ -90,23 +90,29 @@ class Killer:
     def kill(self, stage: str, outcome: Outcome) -> None:
         """Kill one command of a stage; whatever is wrong afterwards goes into ``outcome``."""
         longest = {"pull": self._cold, "run": self._cold, "export": 1.2}.get(stage, 0.5)
+        while not self._kills(stage, delay := self._random.uniform(0.1, longest)):
+            outcome.early += 1
+            longest = max(0.15, delay)
+        where = f"{stage} after {delay:.3f} s"
+        outcome.problems += [f"{where}: {problem}" for problem in self._look(outcome)]
+        outcome.kills += 1
+
+    def _kills(self, stage: str, delay: float) -> bool:
+        """Kill a command after so many seconds; False if it ended before that."""
         process = subprocess.Popen(
             self.own.command(*self._commands[stage]()),
             env=self.own.environment(),
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
-        delay = self._random.uniform(0.1, longest)
         try:
             process.wait(delay)
-            outcome.early += 1
+            return False
         except subprocess.TimeoutExpired:
             os.kill(process.pid, signal.SIGKILL)
             process.wait()
             self._killed.add(str(process.pid))
-        outcome.kills += 1
-        where = f"{stage} after {delay:.3f} s"
-        outcome.problems += [f"{where}: {problem}" for problem in self._look(outcome)]
+            return True
 
     def _look(self, outcome: Outcome) -> Iterator[str]:
         checked = self.own("check", check=False)

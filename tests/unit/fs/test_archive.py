@@ -183,6 +183,12 @@ def test_a_context(tmp_path: Path) -> None:
     ]
 
 
+def test_a_context_whose_owners_count(tmp_path: Path) -> None:
+    data = tar(member("src/f", "x", uid=9))
+    unpack_context(io.BytesIO(data), str(tmp_path), owners=True)
+    assert lines(tmp_path) == ["/src: dir 0755 0:0", "/src/f: file 0644 9:0 x"]
+
+
 def test_a_context_that_is_no_archive(tmp_path: Path) -> None:
     with pytest.raises(ArchiveError, match=r"truncated|not a tar"):
         unpack_context(io.BytesIO(b"FROM scratch\n"), str(tmp_path))

@@ -502,3 +502,20 @@ def test_in_a_user_namespace(tmp_path: Path) -> None:
         "/gone: whiteout",
         "/pipe: fifo 0644 0:0",
     ]
+
+
+@pytest.mark.parametrize("kind", ["directories", "whiteouts", "parents"])
+def test_names_kept_to_the_end_are_bounded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    monkeypatch.setattr("jettison.fs.extract._MAX_NAMES", 4000)
+    make = {"directories": "{}/", "whiteouts": ".wh.{}", "parents": "{}/f"}[kind]
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w") as tar:
+        for n in range(20):
+            info = tarfile.TarInfo(make.format(n))
+            info.type = tarfile.DIRTYPE if kind == "directories" else tarfile.REGTYPE
+            tar.addfile(info)
+    out.seek(0)
+    with pytest.raises(ArchiveError, match="more directories"):
+        unpack_layer(out, str(tmp_path))

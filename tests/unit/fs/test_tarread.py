@@ -138,7 +138,7 @@ def test_data_that_is_not_read_is_skipped() -> None:
 
 def test_the_end_need_not_be_marked() -> None:
     data = tar(member("a", "x"))
-    assert read(data[:1024]) == read(data) == ["a 0 0644 0:0 1 @1000 0,0 x"]
+    assert read(data[:1024]) == read(data[:600]) == read(data) == ["a 0 0644 0:0 1 @1000 0,0 x"]
 
 
 def test_an_empty_archive_has_no_members() -> None:
@@ -157,7 +157,7 @@ def test_a_v7_directory_is_told_by_its_slash() -> None:
 ARCHIVE = tar(member("é", "x" * 600), member("b", "y"))
 
 
-@pytest.mark.parametrize("size", [1, 511, 513, 1024, 1500, 1536 + 511, 2048 + 88])
+@pytest.mark.parametrize("size", [1, 511, 513, 1024, 1500, 1536 + 511])
 def test_a_truncated_archive_is_an_error(size: int) -> None:
     with pytest.raises(ArchiveError, match=r"truncated|ends after an extended header"):
         read(ARCHIVE[:size])

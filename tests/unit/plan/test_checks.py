@@ -7,9 +7,12 @@ from typing import Any
 
 import pytest
 
+from jettison.dockerfile.parse import parse
 from jettison.errors import JettisonError
 from jettison.fs.patterns import PatternList
 from jettison.model.platform import parse_platform
+from jettison.model.span import SourceText
+from jettison.plan.planner import check_refused
 from jettison.plan.rules import RULES, names_a_secret, url_of
 from jettison.plan.steps import BuildPlan
 
@@ -155,3 +158,54 @@ def test_failed_checks_are_located_at_the_first(planned: Planned, warnings: Warn
         planned("# check=error=true\nFROM base\nRUN x\nENV a b\nENV c d\n")
     assert caught.value.span is not None
     assert caught.value.span.line == 4
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        (  # the instructions before the wrong one, and all continuations
+            "FROM scratch AS Stage\nMAINTAINER me\nFROM scratch as two\nRUNN x\n"
+            "FROM scratch AS Later\nRUN a \\\n\n b\n",
+            [
+                ("NoEmptyContinuation", 8),
+                ("StageNameCasing", 1),
+                ("MaintainerDeprecated", 2),
+                ("FromAsCasing", 3),
+            ],
+        ),
+        ("FROM scratch AS Stage\nMAINTAINER me\nRUN <<EOF\nx\n", []),
+        ("FROM scratch AS Stage\nENV a\n", []),
+        (
+            "# check=experimental=all\nFROM scratch AS stage\n# not so\nARG x\nRUNN x\n",
+            [("InvalidDefinitionDescription", 4)],
+        ),
+        ("# check=skip=MaintainerDeprecated\nFROM scratch\nMAINTAINER me\nCOPY\n", []),
+        (
+            "FROM scratch\n# check=skip=MaintainerDeprecated\nMAINTAINER me\nMAINTAINER i\nCOPY\n",
+            [("MaintainerDeprecated", 4)],
+        ),
+        ("FROM scratch\nMAINTAINER\n", [("MaintainerDeprecated", 2)]),
+        ("FROM scratch as Foo+\n", [("StageNameCasing", 1), ("FromAsCasing", 1)]),
+        ("ARG b \\\n\n c\n", [("NoEmptyContinuation", 3)]),
+        ("MAINTAINER me\nFROM scratch\n", [("MaintainerDeprecated", 1)]),
+        ("LABEL a=b\nMAINTAINER me\nFROM scratch\n", []),
+        ("from scratch AS a b\n", [("FromAsCasing", 1)]),
+        ("FROM scratch\nrun x\nRUNN x\n", []),
+        ("# syntax=example.com/other\nFROM scratch AS Foo\nRUNN x\n", []),
+    ],
+)
+def test_what_is_found_before_a_refusal(
+    warnings: Warnings, text: str, found: list[tuple[str, int]]
+) -> None:
+    """As recorded from BuildKit, but for the front end that cannot be run here."""
+    with pytest.raises(JettisonError):
+        parse(text, "Dockerfile")
+    check_refused(SourceText("Dockerfile", text), None, {}, warnings)
+    assert warnings.rules == found
+
+
+@pytest.mark.parametrize("wrong", ["RUNN x", "ENV a"])
+def test_malformed_options_come_before_all_else(warnings: Warnings, wrong: str) -> None:
+    text = f"# check=skop=a\nFROM scratch AS Stage\n{wrong}\n"
+    with pytest.raises(JettisonError, match="failed to parse check options"):
+        check_refused(SourceText("Dockerfile", text), None, {}, warnings)

@@ -1,0 +1,1 @@
+echo $NONCE > f

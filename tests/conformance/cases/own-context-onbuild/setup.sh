@@ -1,0 +1,2 @@
+for i in a b c; do echo $i > $i; done
+echo p > payload.txt

@@ -1,0 +1,1 @@
+echo f > f; touch -d 2015-06-01 f
