@@ -14,7 +14,7 @@ from jettison.cli.group import CONTEXT, CommandGroup
 from jettison.errors import UsageError
 
 if TYPE_CHECKING:
-    from jettison.app.bases import BaseRequest, BuiltBase, ShownBase
+    from jettison.app.base_request import BaseRequest, BuiltBase, ShownBase
 
 
 @click.group(
@@ -133,7 +133,7 @@ for _each in (build, lock, ls, show):
 
 def make_request(flags: Mapping[str, Any], environ: Mapping[str, str]) -> BaseRequest:
     """The request for what the command line says; raises UsageError."""
-    from jettison.app.bases import BaseRequest
+    from jettison.app.base_request import BaseRequest
     from jettison.cli.suggest import did_you_mean
     from jettison.distroless.spec import ARCHITECTURES
 
