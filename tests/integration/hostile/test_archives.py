@@ -79,9 +79,8 @@ def test_in_add(lab: Lab, base: str, name: str) -> None:
     check(lab.build("FROM base\nADD it /\n", *flags, context=context, keeps=1), case.added)
 
 
-_DOCKERFILE = member("Dockerfile", b"FROM scratch\nCOPY . /\n") + member(
-    ".dockerignore", b"Dockerfile\n.dockerignore\n"
-)
+# An ignore file would mean nothing: the context is not a local one.
+DOCKERFILE = member("Dockerfile", b"FROM scratch\nCOPY --exclude=Dockerfile . /\n")
 IN_CONTEXT = [
     name
     for name, case in CASES.items()
@@ -98,7 +97,7 @@ def test_as_a_context(lab: Lab, name: str) -> None:
     """As ADD would unpack it; from a file or from standard input."""
     case: Case = CASES[name]
     archive = lab.out().with_suffix(".tar")
-    archive.write_bytes(_DOCKERFILE + case.data)
+    archive.write_bytes(DOCKERFILE + case.data)
     context, stdin = (archive, None) if len(name) % 2 else ("-", archive)
     found = lab.build("", context=context, stdin=stdin)
     assert not isinstance(found, str), found
@@ -117,7 +116,7 @@ REFUSED = [
 @pytest.mark.parametrize("name", REFUSED)
 def test_refused_as_a_context(lab: Lab, name: str) -> None:
     archive = lab.out().with_suffix(".tar")
-    archive.write_bytes(_DOCKERFILE + CASES[name].data)
+    archive.write_bytes(DOCKERFILE + CASES[name].data)
     found = lab.build("", context=archive)
     assert isinstance(found, str), sorted(found)
     assert str(CASES[name].added) in found

@@ -13,7 +13,7 @@ import pytest
 from tests.integration.hostile.corpus import CASES, lower
 from tests.integration.hostile.lab import TAR, Lab, compressed_type, digest
 from tests.integration.hostile.rawtar import member, symlink
-from tests.integration.hostile.test_archives import IN_CONTEXT, check, diff_id
+from tests.integration.hostile.test_archives import DOCKERFILE, IN_CONTEXT, check, diff_id
 from tests.integration.support.hostile import Hostile, run_hostile
 from tests.integration.support.layouts import CONFIG, MANIFEST
 from tests.integration.support.web import Git, Web, run_web
@@ -111,9 +111,7 @@ def test_at_a_url(lab: Lab, web: Web, name: str) -> None:
     found = lab.build(f"FROM scratch\nADD --unpack=true {web.url}/{file} /\n")
     assert not isinstance(found, str), found
     assert sorted(found) == sorted(CASES[name].added)
-    dockerfile = member("Dockerfile", b"FROM scratch\nCOPY . /\n")
-    ignored = member(".dockerignore", b"Dockerfile\n.dockerignore\n")
-    (web.root / file).write_bytes(dockerfile + ignored + CASES[name].data)
+    (web.root / file).write_bytes(DOCKERFILE + CASES[name].data)
     found = lab.build("", context=f"{web.url}/{file}")
     assert not isinstance(found, str), found
     assert sorted(found) == sorted(CASES[name].added)
